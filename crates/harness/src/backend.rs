@@ -1,0 +1,146 @@
+//! What a strategy implements to be measured.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Configuration, Job};
+
+/// A strategy, not started yet.
+pub trait Backend {
+    /// Starts every worker and returns when each has answered.
+    ///
+    /// # Errors
+    ///
+    /// If a worker cannot be started; nothing is left running then.
+    fn start(&self) -> Result<Box<dyn Running>, BackendError>;
+}
+
+/// A started strategy. Dropping it ends its workers; [`stop`](Running::stop)
+/// does so in order and reports what went wrong.
+///
+/// A runner loads a job, then repeats: let `visit_stretches` write the input,
+/// time `run`, and let `visit_stretches` read the answers.
+pub trait Running {
+    /// Takes on `job`: allocates its buffer in the memory that this strategy
+    /// works on, in place of the previous job's. Not timed.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it, or a worker has died.
+    fn load(&mut self, job: Job) -> Result<(), BackendError>;
+
+    /// Shows `visit` the whole buffer, in pieces: the index of each piece's
+    /// first element, and the piece. Pieces come in ascending order and none
+    /// splits a task's stretch. Not timed.
+    fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64]));
+
+    /// Executes every task of the loaded job and returns when the caller can
+    /// read every result. This is what is timed.
+    ///
+    /// # Errors
+    ///
+    /// If a worker died or a task panicked.
+    fn run(&mut self) -> Result<(), BackendError>;
+
+    /// Ends every worker and waits for them.
+    ///
+    /// # Errors
+    ///
+    /// If a worker did not end as it should; it is ended all the same.
+    fn stop(self: Box<Self>) -> Result<(), BackendError>;
+}
+
+/// How a backend, or the runner that hosts it, failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// This configuration is not possible here, e.g. a start method the backend lacks.
+    Unsupported,
+    /// There is not enough memory for the job.
+    OutOfMemory,
+    /// A worker ended while it was needed.
+    WorkerDied,
+    /// A task panicked.
+    TaskPanicked,
+    /// The operating system refused something.
+    System,
+    /// The answer is wrong.
+    WrongAnswer,
+    /// The runner ended without being asked to.
+    RunnerCrashed,
+    /// The runner did not answer before its deadline and was killed.
+    DeadlinePassed,
+    /// The runner claimed a time that cannot be true.
+    ImplausibleTime,
+    /// The runner said something that is not in the protocol.
+    Protocol,
+    /// It would have needed more than its share of memory, so it was not run.
+    Skipped,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unsupported => "unsupported",
+            Self::OutOfMemory => "out of memory",
+            Self::WorkerDied => "worker died",
+            Self::TaskPanicked => "task panicked",
+            Self::System => "system error",
+            Self::WrongAnswer => "wrong answer",
+            Self::RunnerCrashed => "runner crashed",
+            Self::DeadlinePassed => "deadline passed",
+            Self::ImplausibleTime => "implausible time",
+            Self::Protocol => "protocol error",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// Why a backend could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BackendError {
+    /// For programs.
+    pub kind: FailureKind,
+    /// For people: what failed, the cause, and what to do.
+    pub message: String,
+}
+
+impl BackendError {
+    /// An error of `kind`, told by `message`.
+    pub fn new(kind: FailureKind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+
+    /// The configuration asks for something that the backend does not have.
+    #[must_use]
+    pub fn unsupported(configuration: &Configuration, why: &str) -> Self {
+        Self::new(FailureKind::Unsupported, format!("{configuration}: {why}"))
+    }
+
+    /// A job whose buffer cannot be addressed or allocated.
+    #[must_use]
+    pub fn out_of_memory(job: &Job) -> Self {
+        let bytes = job.payload_bytes();
+        Self::new(
+            FailureKind::OutOfMemory,
+            format!(
+                "no memory for {job}: {bytes} bytes\nhelp: lower the number of tasks or the task size"
+            ),
+        )
+    }
+}
+
+/// A buffer for `job`, every page touched so that no run pays for it.
+///
+/// # Errors
+///
+/// [`FailureKind::OutOfMemory`] if it cannot be had.
+pub fn zeroed_buffer(job: &Job) -> Result<Vec<u64>, BackendError> {
+    let len = job.buffer_len().ok_or_else(|| BackendError::out_of_memory(job))?;
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(len).map_err(|_| BackendError::out_of_memory(job))?;
+    buffer.resize(len, 0);
+    Ok(buffer)
+}

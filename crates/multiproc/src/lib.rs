@@ -1,0 +1,1 @@
+//! Processes, shared memory and pool machinery: Python's multiprocessing for Rust

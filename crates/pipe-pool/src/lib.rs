@@ -1,0 +1,1 @@
+//! A process pool that moves payloads through pipes

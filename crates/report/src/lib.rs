@@ -1,0 +1,1 @@
+//! From records to tables, plots and a self-contained HTML page

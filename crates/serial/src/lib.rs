@@ -1,0 +1,59 @@
+//! The baseline: one thread, no dispatch.
+//!
+//! Every speed-up is measured against this strategy, so it does nothing but
+//! run the tasks one after the other.
+#![forbid(unsafe_code)]
+
+use harness::{Backend, BackendError, Configuration, Job, Running};
+
+/// The serial backend for `configuration`.
+///
+/// # Errors
+///
+/// If it asks for more than one worker or for a start method.
+pub fn backend(configuration: &Configuration) -> Result<Box<dyn Backend>, BackendError> {
+    if configuration.workers.get() != 1 || configuration.strategy.start_method.is_some() {
+        let why = "the baseline has one worker and no start method";
+        return Err(BackendError::unsupported(configuration, why));
+    }
+    Ok(Box::new(Serial))
+}
+
+struct Serial;
+
+impl Backend for Serial {
+    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+        Ok(Box::new(Started::default()))
+    }
+}
+
+#[derive(Default)]
+struct Started {
+    job: Option<Job>,
+    buffer: Vec<u64>,
+}
+
+impl Running for Started {
+    fn load(&mut self, job: Job) -> Result<(), BackendError> {
+        self.buffer = Vec::new();
+        self.buffer = harness::backend::zeroed_buffer(&job)?;
+        self.job = Some(job);
+        Ok(())
+    }
+
+    fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {
+        visit(0, &mut self.buffer);
+    }
+
+    fn run(&mut self) -> Result<(), BackendError> {
+        let Some(job) = self.job else { return Ok(()) };
+        for stretch in harness::job::stretches_mut(&job, &mut self.buffer) {
+            job.run_task(stretch);
+        }
+        Ok(())
+    }
+
+    fn stop(self: Box<Self>) -> Result<(), BackendError> {
+        Ok(())
+    }
+}

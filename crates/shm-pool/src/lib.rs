@@ -1,0 +1,1 @@
+//! A process pool with payloads and dispatch in shared memory

@@ -1,0 +1,1 @@
+//! Estimates, intervals, METG and scaling models

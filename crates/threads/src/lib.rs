@@ -1,0 +1,1 @@
+//! Strategies on std threads: a persistent pool with a shared queue, and a scoped static split
