@@ -1,1 +1,37 @@
-//! Estimates, intervals, METG and scaling models
+//! Estimates, intervals, orders, METG and scaling models. Pure: numbers in,
+//! numbers out; every random choice comes from a seed.
+//!
+//! - [`estimate`]: medians with intervals from grouped samples.
+//! - [`order`]: in which order a round samples its configurations.
+//! - [`scaling`]: speed-up, efficiency and the Karp–Flatt serial fraction.
+//! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
+//!   points cannot identify them.
+//! - [`metg`], [`break_even`]: where a curve crosses a threshold for good.
+//!
+//! ```
+//! // Two incarnations of four rounds; each value is a speed-up within a round.
+//! let speed_ups = [vec![1.9, 1.95, 1.92, 1.97], vec![1.91, 1.96, 1.94, 1.93]];
+//! let speed_up = stats::median_with_interval(&speed_ups, 42).unwrap();
+//! assert_eq!(speed_up.value, 1.935);
+//! assert!(speed_up.low.unwrap() >= 1.9 && speed_up.high.unwrap() <= 1.97);
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod amdahl;
+pub mod break_even;
+mod crossing;
+mod error;
+pub mod estimate;
+pub mod metg;
+pub mod order;
+pub mod quantile;
+pub mod scaling;
+pub mod usl;
+
+pub use break_even::{AdvantagePoint, BreakEven, break_even};
+pub use error::StatsError;
+pub use estimate::{Estimate, median_with_interval};
+pub use metg::{EfficiencyPoint, Metg, metg};
+pub use order::BalancedOrder;
+pub use quantile::{median, quantile};
+pub use scaling::{ScalingPoint, efficiency, karp_flatt, speed_up};

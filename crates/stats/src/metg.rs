@@ -1,0 +1,159 @@
+//! Minimum effective task granularity.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Estimate,
+    crossing::{Crossing, last_crossing},
+};
+
+/// One task size: how long a task took and how well the workers were used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EfficiencyPoint {
+    /// Mean task time: wall × workers ÷ tasks, in nanoseconds.
+    pub granularity_ns: f64,
+    /// Speed-up ÷ workers.
+    pub efficiency: Estimate,
+}
+
+/// The smallest granularity that keeps the threshold efficiency.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "metg", rename_all = "kebab-case")]
+pub enum Metg {
+    /// Points lie on both sides of it.
+    At {
+        /// In nanoseconds. An end of its interval is absent if it lies beyond
+        /// the points, or if a point next to it has no interval.
+        granularity_ns: Estimate,
+    },
+    /// Even the smallest granularity measured keeps the efficiency.
+    BelowMeasured {
+        /// That granularity, in nanoseconds.
+        smallest_ns: f64,
+    },
+    /// Not even the largest granularity measured reaches the efficiency.
+    NeverReached {
+        /// That granularity, in nanoseconds.
+        largest_ns: f64,
+    },
+    /// Nothing was measured.
+    NotMeasured,
+}
+
+/// METG(`threshold`): the smallest granularity from which on every point
+/// keeps an efficiency of `threshold`, usually 0.5.
+///
+/// Slaughter et al., "Task Bench: A Parameterized Benchmark for Evaluating
+/// Parallel Runtime Performance", SC20, section IV. Interpolated between the
+/// two points on either side, linearly over the logarithm of the granularity.
+/// Its interval ends where the curves through the ends of the points'
+/// intervals cross the threshold: an optimist's and a pessimist's METG.
+///
+/// ```
+/// use stats::{EfficiencyPoint, Estimate, Metg, metg};
+///
+/// let point = |granularity_ns, value| EfficiencyPoint {
+///     granularity_ns,
+///     efficiency: Estimate::with_interval(value, value - 0.1, value + 0.1),
+/// };
+/// let Metg::At { granularity_ns } = metg(&[point(100.0, 0.2), point(10_000.0, 0.8)], 0.5) else {
+///     panic!("there are points on both sides");
+/// };
+/// assert!((granularity_ns.value - 1_000.0).abs() < 1e-6);
+/// assert!(granularity_ns.low.unwrap() < 1_000.0 && granularity_ns.high.unwrap() > 1_000.0);
+/// ```
+#[must_use]
+pub fn metg(points: &[EfficiencyPoint], threshold: f64) -> Metg {
+    let mut points = points.to_vec();
+    points.sort_by(|a, b| a.granularity_ns.total_cmp(&b.granularity_ns));
+    let curve = |pick: fn(&Estimate) -> Option<f64>| -> Option<Crossing> {
+        let curve: Option<Vec<(f64, f64)>> = points
+            .iter()
+            .map(|point| Some((point.granularity_ns, pick(&point.efficiency)?)))
+            .collect();
+        last_crossing(&curve?, threshold)
+    };
+    match (curve(|e| Some(e.value)), points.as_slice()) {
+        (Some(Crossing::At(value)), _) => {
+            let low = curve(|e| e.high).and_then(Crossing::at).map(|low| low.min(value));
+            let high = curve(|e| e.low).and_then(Crossing::at).map(|high| high.max(value));
+            Metg::At {
+                granularity_ns: Estimate { value, low, high, level: crate::estimate::LEVEL },
+            }
+        }
+        (Some(Crossing::BelowAll), [first, ..]) => {
+            Metg::BelowMeasured { smallest_ns: first.granularity_ns }
+        }
+        (Some(Crossing::AboveAll), [.., last]) => {
+            Metg::NeverReached { largest_ns: last.granularity_ns }
+        }
+        _ => Metg::NotMeasured,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A runtime that adds `overhead` to every task.
+    fn points(overhead: f64, half_width: f64) -> Vec<EfficiencyPoint> {
+        (0..=12)
+            .map(|k| {
+                let task = 10f64.powf(f64::from(k) / 2.0);
+                let value = task / (task + overhead);
+                EfficiencyPoint {
+                    granularity_ns: task + overhead,
+                    efficiency: Estimate::with_interval(
+                        value,
+                        value - half_width,
+                        value + half_width,
+                    ),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_fixed_overhead_gives_twice_that_as_the_granularity() {
+        let Metg::At { granularity_ns } = metg(&points(3_000.0, 0.05), 0.5) else { panic!() };
+        assert!((granularity_ns.value / 6_000.0 - 1.0).abs() < 0.15, "{granularity_ns:?}");
+        assert!(granularity_ns.low.unwrap() < granularity_ns.value);
+        assert!(granularity_ns.high.unwrap() > granularity_ns.value);
+    }
+
+    #[test]
+    fn points_in_any_order_give_the_same() {
+        let mut shuffled = points(3_000.0, 0.05);
+        shuffled.reverse();
+        assert_eq!(metg(&shuffled, 0.5), metg(&points(3_000.0, 0.05), 0.5));
+    }
+
+    #[test]
+    fn points_on_one_side_give_no_figure() {
+        let all = points(3_000.0, 0.05);
+        assert!(matches!(metg(&all[10..], 0.5), Metg::BelowMeasured { .. }));
+        assert!(matches!(metg(&all[..3], 0.5), Metg::NeverReached { .. }));
+        assert_eq!(metg(&[], 0.5), Metg::NotMeasured);
+    }
+
+    #[test]
+    fn points_without_intervals_give_a_figure_without_an_interval() {
+        let bare: Vec<EfficiencyPoint> = points(3_000.0, 0.0)
+            .into_iter()
+            .map(|point| EfficiencyPoint {
+                efficiency: Estimate::without_interval(point.efficiency.value),
+                ..point
+            })
+            .collect();
+        let Metg::At { granularity_ns } = metg(&bare, 0.5) else { panic!() };
+        assert_eq!((granularity_ns.low, granularity_ns.high), (None, None));
+    }
+
+    #[test]
+    fn a_bound_beyond_the_points_is_open() {
+        let wide = points(3_000.0, 0.6);
+        let Metg::At { granularity_ns } = metg(&wide, 0.5) else { panic!() };
+        assert_eq!(granularity_ns.high, None);
+    }
+}
