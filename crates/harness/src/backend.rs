@@ -53,6 +53,7 @@ pub trait Running {
 
 /// How a backend, or the runner that hosts it, failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// This configuration is not possible here, e.g. a start method the backend lacks.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the workers of a process pool come into being.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StartMethod {
     /// The executable is started afresh.
@@ -66,6 +67,7 @@ impl FromStr for StartMethod {
 /// A backend and, for process pools, how its workers are started: one row of
 /// a table. Shown as `rayon` or `shm-pool/fork`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Strategy {
     /// `serial`, `threads`, …, or the name that a config gives to a runner of its own.
@@ -103,6 +105,7 @@ impl fmt::Display for Strategy {
 
 /// What one runner hosts. Shown as `shm-pool/fork × 2`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
     /// Who computes.

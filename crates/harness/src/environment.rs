@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A fact that cannot be had is `None`; reports say "unknown".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Environment {
     /// Start of the sweep, seconds since 1970-01-01 UTC.
     pub started_unix_s: u64,

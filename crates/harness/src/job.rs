@@ -7,9 +7,11 @@ use workloads::Workload;
 
 /// Workload × number of tasks × task size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// What a task computes.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub workload: Workload,
     /// How many tasks there are.
     pub tasks: usize,

@@ -125,6 +125,7 @@ pub enum Reply {
 
 /// A part of a configuration's life that is timed or can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Starting the runner process, before any backend is involved.

@@ -38,6 +38,7 @@ pub struct SweepRecord {
 
 /// Which question a block belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ExperimentKind {
     /// Backends over worker counts, one job.
@@ -198,6 +199,7 @@ impl Outcome {
 
 /// Why there is no time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// For programs.
     pub kind: FailureKind,
@@ -220,6 +222,7 @@ pub struct Validity {
 
 /// Why a block has no more rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StopReason {
     /// Every interval is as narrow as was asked.

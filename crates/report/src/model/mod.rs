@@ -1,0 +1,123 @@
+//! What is serialised as `report.json`, and what every renderer draws.
+//!
+//! Figures that could not be had are absent, never zero; a configuration that
+//! failed carries its failure in place of figures.
+
+mod cell;
+mod findings;
+
+use harness::{
+    Job,
+    environment::Environment,
+    record::{ExperimentKind, StopReason},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use cell::{Cell, Counts, Figures, Outcome, Phases, ResourceFigures, Spread};
+pub use findings::{
+    ProcessAdvantage, Fit, GranularityFinding, ScalingFinding, SerialFraction, TableFinding,
+};
+
+/// Version of the format of `report.json`. It changes when a reader of the
+/// previous version would misunderstand.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that a sweep tells: the content of `report.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// The first and most general verdict, in plain words.
+    pub headline: String,
+    /// Seed of every random choice of the sweep and of the analysis.
+    pub seed: u64,
+    /// Whether every block that was begun was also ended.
+    pub complete: bool,
+    /// The machine and the build.
+    pub environment: Environment,
+    /// The config as it was run.
+    pub config_toml: String,
+    /// In the order in which they were measured.
+    pub experiments: Vec<Experiment>,
+}
+
+/// All blocks that answer one question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Experiment {
+    /// Its name in the config.
+    pub name: String,
+    /// What kind of question it is.
+    pub kind: ExperimentKind,
+    /// The question, as the config asks it.
+    pub question: Option<String>,
+    /// The answers, in plain words.
+    pub verdicts: Vec<String>,
+    /// Least granularities and break-even points; in granularity experiments only.
+    pub granularity: Vec<GranularityFinding>,
+    /// From which task size on processes beat the best threads; in granularity
+    /// experiments only.
+    pub processes_against_threads: Vec<ProcessAdvantage>,
+    /// Serial fractions and models; in speed-up experiments only.
+    pub scaling: Vec<ScalingFinding>,
+    /// The classic table's rows; in table experiments only.
+    pub table: Vec<TableFinding>,
+    /// In the order in which they were measured.
+    pub blocks: Vec<Block>,
+}
+
+/// Configurations that were measured against each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Block {
+    /// Its id in the records.
+    pub block: String,
+    /// What every configuration computed.
+    pub job: Job,
+    /// Bytes of the job's buffer.
+    pub payload_bytes: u64,
+    /// Cores that could be used.
+    pub available_cores: usize,
+    /// Rounds that were measured.
+    pub rounds: usize,
+    /// Rounds during which the machine was busy with something else.
+    pub contaminated_rounds: usize,
+    /// Why those were contaminated, most frequent first.
+    pub contamination: Vec<ReasonCount>,
+    /// Why it has no more rounds; absent if it was interrupted.
+    pub stop: Option<StopReason>,
+    /// One for each configuration.
+    pub cells: Vec<Cell>,
+}
+
+/// A reason and how many rounds it spoiled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReasonCount {
+    /// In words.
+    pub reason: String,
+    /// Rounds.
+    pub rounds: usize,
+}
+
+impl Report {
+    /// The JSON schema of this model, as `report.schema.json` holds it.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
+impl Block {
+    /// The baseline's cell, if the block has one.
+    #[must_use]
+    pub fn serial(&self) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.configuration.strategy.is_serial())
+    }
+
+    /// Median time of one task when the baseline runs it, in nanoseconds;
+    /// `None` without a measured baseline.
+    #[must_use]
+    pub fn serial_task_ns(&self) -> Option<f64> {
+        let figures = self.serial()?.figures()?;
+        (self.job.tasks > 0).then(|| figures.run_ns / self.job.tasks as f64)
+    }
+}
