@@ -80,6 +80,17 @@ pub enum FailureKind {
     Skipped,
 }
 
+impl FailureKind {
+    /// The kind of that name (as in records); [`FailureKind::System`] for a
+    /// name that is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        use serde::de::{IntoDeserializer, value::Error};
+        Self::deserialize(IntoDeserializer::<Error>::into_deserializer(name))
+            .unwrap_or(Self::System)
+    }
+}
+
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -1,1 +1,40 @@
-//! Processes, shared memory and pool machinery: Python's multiprocessing for Rust
+//! Processes, shared memory and pool machinery: Python's multiprocessing for
+//! Rust.
+//!
+//! A program that uses this crate, directly or through a pool, calls
+//! [`init`] on the first line of its `main`: its child processes start there
+//! and never return.
+//!
+//! What crosses to a child process is never code but the place of a function
+//! in the executable, which parent and child share: see [`EntryPoint`] for
+//! what a child runs and [`TaskFn`] for what a worker executes again and
+//! again. Both accept plain functions and closures that capture nothing; a
+//! closure that captures is a compile error.
+//!
+//! This is the only crate of the workspace with `unsafe` code. Each module
+//! states the invariant that its blocks rest on.
+
+mod board;
+mod bootstrap;
+mod code;
+mod crew;
+mod descriptors;
+mod error;
+mod event;
+mod futex;
+mod memory;
+mod process;
+mod start_method;
+mod task;
+
+pub use board::{Board, BoardConfig, Stretch};
+pub use bootstrap::init;
+pub use code::EntryPoint;
+pub use crew::{Crew, cpu_count};
+pub use descriptors::ParentEnd;
+pub use error::{Error, Result};
+pub use event::Event;
+pub use memory::{RegionId, SharedArray, SharedMemory};
+pub use process::{Child, ExitStatus, Inheritance, start};
+pub use start_method::StartMethod;
+pub use task::{TaskFn, TaskPanic, Token};

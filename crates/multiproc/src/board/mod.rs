@@ -1,0 +1,13 @@
+//! Jobs in shared memory, claimed task by task without a lock.
+//!
+//! The protocol, and what happens when either side dies, is in the README of
+//! this folder.
+
+mod claim;
+mod layout;
+mod member;
+mod owner;
+mod stretch;
+
+pub use owner::{Board, BoardConfig};
+pub use stretch::Stretch;

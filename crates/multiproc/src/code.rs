@@ -1,0 +1,154 @@
+//! Functions as data: their place in the executable, and a tag that proves it.
+//!
+//! Parent and child run the same executable, so the distance of a function
+//! from a fixed one ([`anchor`]) means the same function in both, wherever
+//! the loader has put them. The tag is keyed with a number that the processes
+//! of one family share and nobody else knows; bytes that did not come from
+//! [`Place::of`] do not get past [`Place::address`], so rubbish in a message
+//! is an error and not a jump into the unknown.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    marker::PhantomData,
+    sync::OnceLock,
+};
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::Inheritance;
+
+/// What a function is for; a place made for one purpose is not valid for
+/// another, whose signature differs.
+#[derive(Clone, Copy)]
+#[repr(u64)]
+pub(crate) enum Purpose {
+    Entry = 1,
+    Task = 2,
+}
+
+/// The place of a function in the executable, ready to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Place {
+    offset: u64,
+    tag: u64,
+}
+
+/// Parent and child measure from here.
+fn anchor() {}
+
+impl Place {
+    /// The place of the function at `address`.
+    pub(crate) fn of(address: usize, purpose: Purpose) -> Self {
+        let offset = address.wrapping_sub(anchor as fn() as usize) as u64;
+        Self { offset, tag: tag(offset, purpose) }
+    }
+
+    /// Where that function is in this process, or `None` if this is not the
+    /// place of a function of `purpose`.
+    pub(crate) fn address(self, purpose: Purpose) -> Option<usize> {
+        (self.tag == tag(self.offset, purpose))
+            .then(|| (anchor as fn() as usize).wrapping_add(self.offset as usize))
+    }
+}
+
+fn tag(offset: u64, purpose: Purpose) -> u64 {
+    // Two rounds of a 64-bit finaliser (SplitMix64): not cryptography, which
+    // a peer that shares our memory would not be stopped by, but 2⁻⁶⁴ odds
+    // for anything that is not ours.
+    mix(mix(offset ^ family_key()) ^ purpose as u64)
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+static FAMILY_KEY: OnceLock<u64> = OnceLock::new();
+
+/// The number that all processes of one family share.
+pub(crate) fn family_key() -> u64 {
+    // `RandomState` is seeded by the operating system.
+    *FAMILY_KEY.get_or_init(|| RandomState::new().hash_one(std::process::id()))
+}
+
+/// Makes this process a member of its parent's family.
+pub(crate) fn join_family(key: u64) {
+    // A process that is only being born has had no use for a key of its own.
+    FAMILY_KEY.set(key).expect("a process joins a family before it uses a key");
+}
+
+/// What a child process runs: a plain function or a closure that captures
+/// nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryPoint {
+    pub(crate) run: fn(Inheritance),
+}
+
+impl EntryPoint {
+    /// The entry point that runs `f`.
+    pub fn new<F: Fn(Inheritance) + Copy + Send + 'static>(_: F) -> Self {
+        Self { run: |inheritance| conjure::<F>()(inheritance) }
+    }
+
+    pub(crate) fn place(self) -> Place {
+        Place::of(self.run as usize, Purpose::Entry)
+    }
+
+    pub(crate) fn at(place: Place) -> Option<Self> {
+        let address = place.address(Purpose::Entry)?;
+        // SAFETY: the tag proves that `place` was made by `EntryPoint::place`
+        // in a process of this family, which runs the same executable; there
+        // it was the address of a `fn(Inheritance)`.
+        let run = unsafe { std::mem::transmute::<usize, fn(Inheritance)>(address) };
+        Some(Self { run })
+    }
+}
+
+/// A value of the zero-sized type `F`, without having one.
+///
+/// Callers take an `F` by value first: that one exists, is `Copy`, and has no
+/// bytes that could differ from this one's.
+pub(crate) fn conjure<F: Copy + Send + 'static>() -> F {
+    struct ZeroSized<F>(PhantomData<F>);
+    impl<F> ZeroSized<F> {
+        const ASSERT: () = assert!(
+            size_of::<F>() == 0,
+            "only plain functions and closures that capture nothing can cross to another process"
+        );
+    }
+    let () = ZeroSized::<F>::ASSERT;
+    // SAFETY: the assertion above, at compile time: `F` has no bytes that
+    // could be uninitialised. Callers were given a value of type `F`, so the
+    // type is inhabited, and `Copy` allows another.
+    #[allow(clippy::uninit_assumed_init, reason = "nothing to initialise")]
+    unsafe {
+        std::mem::MaybeUninit::<F>::uninit().assume_init()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_leads_back_to_its_function_and_only_for_its_purpose() {
+        let address = anchor as fn() as usize + 4096;
+        let place = Place::of(address, Purpose::Task);
+        assert_eq!(place.address(Purpose::Task), Some(address));
+        assert_eq!(place.address(Purpose::Entry), None);
+    }
+
+    #[test]
+    fn rubbish_is_not_a_place() {
+        let good = Place::of(anchor as fn() as usize, Purpose::Task);
+        for bit in 0..128 {
+            let mut bytes = bytemuck::bytes_of(&good).to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let bad: Place = bytemuck::pod_read_unaligned(&bytes);
+            assert_eq!(bad.address(Purpose::Task), None, "bit {bit}");
+        }
+        assert_eq!(Place::zeroed().address(Purpose::Task), None);
+    }
+}

@@ -1,0 +1,157 @@
+//! What can go wrong, told so that the reader knows what to do.
+
+use std::io;
+
+use crate::{ExitStatus, StartMethod};
+
+/// The result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `fork` in a process with threads.
+    #[error(
+        "cannot fork: this process runs {threads} threads, whose locks the child would inherit \
+         held\nhelp: build the pool before starting threads, or use the start method `forkserver` \
+         or `spawn`"
+    )]
+    ForkWithThreads {
+        /// Threads of this process.
+        threads: usize,
+    },
+
+    /// A pool of nobody.
+    #[error(
+        "a pool needs at least one worker\nhelp: leave the number out for one worker a processor"
+    )]
+    NoWorkers,
+
+    /// A process could not be started.
+    #[error("cannot start a process by {method}: {source}{}", hint(source))]
+    Start {
+        /// How it was to be started.
+        method: StartMethod,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// A started process did not report for work.
+    #[error(
+        "worker process {pid} did not answer within {seconds} s of its start\nhelp: is \
+         `multiproc::init()` the first line of `main`?"
+    )]
+    StartTimedOut {
+        /// The silent process, which was killed.
+        pid: i32,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+
+    /// Shared memory could not be had.
+    #[error("cannot reserve {bytes} bytes of shared memory: {source}\nhelp: {}", MEMORY_HELP)]
+    Memory {
+        /// How much was asked for.
+        bytes: usize,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// A worker ended while it was needed.
+    #[error("worker process {pid} {status}{}", during(*task))]
+    WorkerDied {
+        /// The worker.
+        pid: i32,
+        /// How it ended.
+        status: ExitStatus,
+        /// The task that it was executing, if any.
+        task: Option<usize>,
+    },
+
+    /// A task panicked; the worker and all other tasks are unharmed.
+    #[error("task {task} panicked at {message}")]
+    TaskPanicked {
+        /// Index of the task.
+        task: usize,
+        /// File, line, column and message of the panic.
+        message: String,
+    },
+
+    /// An earlier error ended the pool's workers.
+    #[error("the pool has lost its workers to an earlier error\nhelp: build a new pool")]
+    Broken,
+
+    /// A message between processes is not one of ours.
+    #[error("process {pid} sent something that is not a message: {what}")]
+    Garbled {
+        /// The sender.
+        pid: i32,
+        /// What was wrong.
+        what: String,
+    },
+
+    /// More than this library was made for.
+    #[error("{got} {what} are too many\nhelp: use at most {most}")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much was asked for.
+        got: usize,
+        /// How much is possible.
+        most: usize,
+    },
+
+    /// The operating system refused something.
+    #[error("cannot {what}: {source}{}", hint(source))]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+const MEMORY_HELP: &str = "use a smaller array, or raise the memory limit of this process's cgroup";
+
+impl Error {
+    /// A word for the kind of error, for programs that record it: one of
+    /// `unsupported`, `out-of-memory`, `worker-died`, `task-panicked` and
+    /// `system`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ForkWithThreads { .. } | Self::NoWorkers | Self::TooLarge { .. } => "unsupported",
+            Self::Memory { .. } => "out-of-memory",
+            Self::StartTimedOut { .. } | Self::WorkerDied { .. } | Self::Broken => "worker-died",
+            Self::TaskPanicked { .. } => "task-panicked",
+            Self::Start { .. } | Self::Garbled { .. } | Self::System { .. } => "system",
+        }
+    }
+
+    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { what, source }
+    }
+
+    /// The same for the error type of `nix`.
+    pub(crate) fn errno(what: &'static str) -> impl FnOnce(nix::Error) -> Self {
+        move |errno| Self::System { what, source: errno.into() }
+    }
+}
+
+fn during(task: Option<usize>) -> String {
+    task.map_or_else(String::new, |task| format!(" while it executed task {task}"))
+}
+
+/// What to do about the errors that users meet.
+fn hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EMFILE) => "\nhelp: raise the limit of open files, `ulimit -n`",
+        Some(libc::ENFILE) => "\nhelp: the system-wide limit of open files is reached",
+        Some(libc::EAGAIN) => {
+            "\nhelp: raise the limit of processes, `ulimit -u` or the cgroup's pids.max"
+        }
+        Some(libc::ENOMEM) => "\nhelp: free memory, or start fewer workers",
+        _ => "",
+    }
+}

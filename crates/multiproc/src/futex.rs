@@ -1,0 +1,28 @@
+//! Sleeping on a word of shared memory, and waking its sleepers.
+//!
+//! The shared (not process-private) variants, since the word may lie in
+//! memory that several processes map.
+
+use std::{sync::atomic::AtomicU32, time::Duration};
+
+/// Sleeps until the word is no longer `expected`, somebody wakes it, the
+/// timeout passes, or for no reason at all: callers loop.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let timeout_ptr = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: FUTEX_WAIT reads the aligned word, which lives as long as the
+    // borrow, and the timespec, which lives to the end of this function. All
+    // its errors (value changed, signal, time-out) mean "look again".
+    unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, timeout_ptr)
+    };
+}
+
+/// Wakes everybody who sleeps on the word.
+pub(crate) fn wake_all(word: &AtomicU32) {
+    // SAFETY: FUTEX_WAKE uses the address as a key only.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+}

@@ -1,0 +1,154 @@
+//! What a worker executes again and again.
+
+use std::{
+    cell::RefCell,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+};
+
+use bytemuck::{AnyBitPattern, NoUninit, Pod};
+
+use crate::code::{Place, Purpose, conjure};
+
+/// A task as a worker sees it: bytes that all tasks of a job share (its
+/// context), this task's input, and where its output goes.
+type RawTask = fn(context: &[u8], input: &[u8], output: &mut [u8]);
+
+/// A function that workers can execute: a plain function or a closure that
+/// captures nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskFn {
+    run: RawTask,
+}
+
+/// A [`TaskFn`] as plain data, valid in every process of this family.
+pub type Token = [u64; 2];
+
+impl TaskFn {
+    /// A task that changes a chunk of an array in place.
+    ///
+    /// Context: the bytes of one `C`. Input: none. Output: the chunk, aligned
+    /// for `T`.
+    pub fn chunk<C, T, F>(_: F) -> Self
+    where
+        C: AnyBitPattern,
+        T: Pod,
+        F: Fn(C, &mut [T]) + Copy + Send + 'static,
+    {
+        Self {
+            run: |context, _, chunk| {
+                let context = bytemuck::pod_read_unaligned(context);
+                conjure::<F>()(context, bytemuck::cast_slice_mut(chunk));
+            },
+        }
+    }
+
+    /// A task that computes one result from one argument.
+    ///
+    /// Context: none. Input: the bytes of one `A`. Output: those of one `R`.
+    pub fn map<A, R, F>(_: F) -> Self
+    where
+        A: AnyBitPattern,
+        R: NoUninit,
+        F: Fn(A) -> R + Copy + Send + 'static,
+    {
+        Self {
+            run: |_, argument, result| {
+                let value = conjure::<F>()(bytemuck::pod_read_unaligned(argument));
+                result.copy_from_slice(bytemuck::bytes_of(&value));
+            },
+        }
+    }
+
+    /// This function as plain data.
+    #[must_use]
+    pub fn token(self) -> Token {
+        bytemuck::must_cast(Place::of(self.run as usize, Purpose::Task))
+    }
+
+    /// The function that `token` was made from, or `None` if it was not made
+    /// by [`token`](Self::token) in this family of processes.
+    #[must_use]
+    pub fn from_token(token: Token) -> Option<Self> {
+        let place: Place = bytemuck::must_cast(token);
+        let address = place.address(Purpose::Task)?;
+        // SAFETY: the tag proves that the token was made by `TaskFn::token` in
+        // a process of this family, which runs the same executable; there it
+        // was the address of a `RawTask`.
+        let run = unsafe { std::mem::transmute::<usize, RawTask>(address) };
+        Some(Self { run })
+    }
+
+    /// Executes the task.
+    ///
+    /// # Errors
+    ///
+    /// If it panics; a worker that called [`TaskPanic::capture`] learns where.
+    #[inline]
+    pub fn run(self, context: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), TaskPanic> {
+        // Unwind safe: after a panic the output is not read.
+        panic::catch_unwind(AssertUnwindSafe(|| (self.run)(context, input, output)))
+            .map_err(|_| TaskPanic::take())
+    }
+}
+
+/// Where and why a task panicked: `src/main.rs:7:5: index out of bounds`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskPanic {
+    /// File, line, column and message.
+    pub message: String,
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+impl TaskPanic {
+    /// Makes this process keep the place and message of a panic for
+    /// [`TaskFn::run`] instead of printing them. For worker processes, whose
+    /// parent reports the panic.
+    pub fn capture() {
+        panic::set_hook(Box::new(|info| {
+            LAST_PANIC.with(|last| *last.borrow_mut() = Some(describe(info)));
+        }));
+    }
+
+    fn take() -> Self {
+        let message = LAST_PANIC.with(|last| last.borrow_mut().take());
+        Self { message: message.unwrap_or_else(|| "an unknown place".to_owned()) }
+    }
+}
+
+fn describe(info: &PanicHookInfo<'_>) -> String {
+    let message = info.payload_as_str().unwrap_or("a payload that is not a string");
+    match info.location() {
+        Some(place) => format!("{place}: {message}"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_survives_the_way_through_its_token() {
+        let task = TaskFn::from_token(TaskFn::map(|x: u64| x.pow(3)).token()).unwrap();
+        let mut output = [0; 8];
+        task.run(&[], &7u64.to_ne_bytes(), &mut output).unwrap();
+        assert_eq!(u64::from_ne_bytes(output), 343);
+    }
+
+    #[test]
+    fn a_token_that_was_not_made_here_is_refused() {
+        assert!(TaskFn::from_token([0, 0]).is_none());
+        let [place, tag] = TaskFn::map(|x: u64| x).token();
+        assert!(TaskFn::from_token([place + 1, tag]).is_none());
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_not_the_end() {
+        let task = TaskFn::map(|x: u64| if x == 0 { panic!("no zero") } else { x });
+        assert!(task.run(&[], &0u64.to_ne_bytes(), &mut [0; 8]).is_err());
+        assert!(task.run(&[], &1u64.to_ne_bytes(), &mut [0; 8]).is_ok());
+    }
+}
