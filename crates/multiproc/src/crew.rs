@@ -8,7 +8,7 @@ use nix::{
 };
 
 use crate::{
-    Child, EntryPoint, Error, ExitStatus, Inheritance, Result, StartMethod, process,
+    Child, EntryPoint, Error, ExitStatus, Inheritance, PoolConfig, Result, process,
     process::poll_timeout,
 };
 
@@ -24,22 +24,27 @@ pub struct Crew {
     members: Vec<Child>,
 }
 
+/// From the moment a dying process closes its descriptors until it can be
+/// reaped; releasing its memory is most of that.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
 impl Crew {
-    /// Starts one process for each of `inheritances`; all of them run `entry`.
+    /// Starts one process for each of `inheritances`, as `config`
+    /// says; all of them run `entry`.
     ///
     /// # Errors
     ///
     /// The first error of `inheritances`, or if a process cannot be started; the
     /// others are ended then.
     pub fn start(
-        method: StartMethod,
-        name: &str,
+        config: &PoolConfig,
         entry: EntryPoint,
         inheritances: impl IntoIterator<Item = Result<Inheritance>>,
     ) -> Result<Self> {
         let mut crew = Self::default();
         for (index, inheritance) in inheritances.into_iter().enumerate() {
-            let child = process::start(method, &format!("{name}-{index}"), entry, inheritance?)?;
+            let name = format!("{}-{index}", config.name);
+            let child = process::start(config.start_method, &name, entry, inheritance?)?;
             crew.members.push(child);
         }
         Ok(crew)
@@ -80,14 +85,14 @@ impl Crew {
         Ok(sentinels.iter().position(|fd| fd.any().unwrap_or(false)))
     }
 
-    /// The error that tells how the member at `index`, which has ended, did so.
+    /// The error that tells how the member at `index`, which has ended or
+    /// hung up, did so.
     pub fn death_of(&mut self, index: usize) -> Error {
         let child = &mut self.members[index];
-        match child.wait(None) {
-            Ok(status) => {
-                let status = status.unwrap_or(ExitStatus::KILLED);
-                Error::WorkerDied { pid: child.pid(), status, task: None }
-            }
+        let pid = child.pid();
+        match child.wait(Some(LAST_BREATH)) {
+            Ok(Some(status)) => Error::WorkerDied { pid, status, task: None },
+            Ok(None) => Error::Garbled { pid, what: "it hung up and lives on".to_owned() },
             Err(error) => error,
         }
     }

@@ -33,10 +33,8 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod builder;
 mod pool;
 
 pub use backend::backend;
-pub use builder::Builder;
-pub use multiproc::{Error, Result, SharedArray, StartMethod, init};
+pub use multiproc::{Builder, Error, Result, SharedArray, StartMethod, init};
 pub use pool::Pool;

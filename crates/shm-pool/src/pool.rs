@@ -1,11 +1,9 @@
 //! The pool.
 
-use std::time::Duration;
-
 use bytemuck::Pod;
-use multiproc::{Board, Result, SharedArray, TaskFn};
-
-use crate::Builder;
+use multiproc::{
+    Board, Builder, PoolConfig, Result, SHUTDOWN_PATIENCE, SharedArray, Startable, TaskFn,
+};
 
 /// Worker processes that share memory with this one.
 ///
@@ -24,18 +22,18 @@ struct Scratch {
     results: SharedArray<u8>,
 }
 
-/// How long a worker that was told to end may take. It has no task then, so
-/// it needs microseconds; a machine that is this busy is beyond order.
-const PATIENCE: Duration = Duration::from_secs(5);
+impl Startable for Pool {
+    const NAME: &'static str = "shm-pool";
+
+    fn start(config: &PoolConfig) -> Result<Self> {
+        Ok(Self { board: Board::start(config)?, scratch: None })
+    }
+}
 
 impl Pool {
     /// A pool with one worker a processor, to be changed and built.
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<Self> {
         Builder::default()
-    }
-
-    pub(crate) fn new(board: Board) -> Self {
-        Self { board, scratch: None }
     }
 
     /// Worker processes; 0 once an error has ended them.
@@ -162,6 +160,6 @@ impl Pool {
     ///
     /// If one did not end by itself, with exit code 0; it has ended all the same.
     pub fn shutdown(self) -> Result<()> {
-        self.board.shutdown(PATIENCE)
+        self.board.shutdown(SHUTDOWN_PATIENCE)
     }
 }

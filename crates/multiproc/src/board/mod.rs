@@ -9,5 +9,5 @@ mod member;
 mod owner;
 mod stretch;
 
-pub use owner::{Board, BoardConfig};
+pub use owner::Board;
 pub use stretch::Stretch;

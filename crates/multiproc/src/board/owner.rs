@@ -1,7 +1,6 @@
 //! A board's parent: publishes jobs and waits for them.
 
 use std::{
-    num::NonZeroUsize,
     os::{
         fd::{AsFd, AsRawFd, RawFd},
         unix::net::UnixStream,
@@ -22,23 +21,10 @@ use super::{
     member::{Orders, RegionMessage, serve},
 };
 use crate::{
-    Crew, EntryPoint, Error, Event, Inheritance, ParentEnd, RegionId, Result, SharedArray,
-    SharedMemory, StartMethod, TaskFn, cpu_count, futex, memory::Detached,
+    Crew, EntryPoint, Error, Event, Inheritance, ParentEnd, PoolConfig, RegionId, Result,
+    SharedArray, SharedMemory, TaskFn, cpu_count, futex, memory::Detached,
     process::send_with_descriptors,
 };
-
-/// How a board's workers are started.
-#[derive(Clone, Debug)]
-pub struct BoardConfig {
-    /// Worker processes.
-    pub workers: NonZeroUsize,
-    /// How they are started.
-    pub start_method: StartMethod,
-    /// What `ps` and `top` show of them, followed by their index.
-    pub name: String,
-    /// How long a worker may take to answer before the start has failed.
-    pub start_timeout: Duration,
-}
 
 /// Worker processes that claim the tasks of one job at a time from shared
 /// memory. Dropping it kills and reaps them.
@@ -72,7 +58,7 @@ impl Board {
     /// # Errors
     ///
     /// If one cannot be started or does not answer in time; none is left then.
-    pub fn start(config: &BoardConfig) -> Result<Self> {
+    pub fn start(config: &PoolConfig) -> Result<Self> {
         let workers = config.workers.get();
         let memory = SharedMemory::new(Layout::size(workers))?;
         let event = Event::new()?;
@@ -92,8 +78,7 @@ impl Board {
                 descriptors: vec![copy(&memory)?, copy(&event)?, theirs.into()],
             })
         });
-        let crew =
-            Crew::start(config.start_method, &config.name, EntryPoint::new(serve), inheritances)?;
+        let crew = Crew::start(config, EntryPoint::new(serve), inheritances)?;
         let mut board = Self {
             layout: Layout::new(memory, workers),
             crew,

@@ -1,0 +1,84 @@
+//! The pool as a strategy to be measured.
+
+use harness::{Backend, BackendError, Configuration, FailureKind, Job, Running, Workload};
+use multiproc::{Error, StartMethod};
+use workloads::{cube, square, sum_of_squares};
+
+use crate::Pool;
+
+/// The pipe pool for `configuration`.
+///
+/// # Errors
+///
+/// If it names no start method.
+pub fn backend(configuration: &Configuration) -> Result<Box<dyn Backend>, BackendError> {
+    let method = configuration.strategy.start_method.map(|method| method.name().parse());
+    let Some(Ok(start_method)) = method else {
+        return Err(BackendError::unsupported(
+            configuration,
+            "a process pool needs a start method",
+        ));
+    };
+    Ok(Box::new(PipePool { workers: configuration.workers.get(), start_method }))
+}
+
+struct PipePool {
+    workers: usize,
+    start_method: StartMethod,
+}
+
+impl Backend for PipePool {
+    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+        let builder = Pool::builder().workers(self.workers).start_method(self.start_method);
+        let pool = builder.build().map_err(failure)?;
+        Ok(Box::new(Started { loaded: None, pool }))
+    }
+}
+
+struct Started {
+    loaded: Option<(Job, Vec<u64>)>,
+    pool: Pool,
+}
+
+impl Running for Started {
+    fn load(&mut self, job: Job) -> Result<(), BackendError> {
+        self.loaded = None;
+        self.loaded = Some((job, harness::backend::zeroed_buffer(&job)?));
+        Ok(())
+    }
+
+    fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {
+        if let Some((_, buffer)) = &mut self.loaded {
+            visit(0, buffer);
+        }
+    }
+
+    fn run(&mut self) -> Result<(), BackendError> {
+        let Some((job, buffer)) = &mut self.loaded else { return Ok(()) };
+        let (tasks, chunk_len, size) = (job.tasks, job.stretch_len(), job.task_size as u64);
+        let pool = &mut self.pool;
+        match job.workload {
+            Workload::SumOfSquares => {
+                pool.for_each_task(buffer, tasks, chunk_len, size, |n, sum: &mut [u64]| {
+                    sum[0] = sum_of_squares(n);
+                })
+            }
+            Workload::Square => {
+                pool.for_each_task(buffer, tasks, chunk_len, (), |(), chunk| square(chunk))
+            }
+            Workload::Cube => {
+                pool.for_each_task(buffer, tasks, chunk_len, (), |(), chunk| cube(chunk))
+            }
+        }
+        .map_err(failure)
+    }
+
+    fn stop(self: Box<Self>) -> Result<(), BackendError> {
+        drop(self.loaded);
+        self.pool.shutdown().map_err(failure)
+    }
+}
+
+fn failure(error: Error) -> BackendError {
+    BackendError::new(FailureKind::from_name(error.kind()), error)
+}
