@@ -1,11 +1,28 @@
 //! From records to tables, plots and a self-contained HTML page. Pure: data
 //! in, strings out; no file, no clock, no environment.
+//!
+//! [`parse_records`] reads what a sweep wrote, [`analyse`] computes every
+//! figure into a [`Report`], and the renderers only draw it: [`terminal`],
+//! [`markdown`], [`summary`] (CSV), [`plots()`] (SVG) and [`html`].
+//! [`artefacts()`] does it all in one call.
 #![forbid(unsafe_code)]
 
+pub mod analysis;
+mod artefacts;
+mod format;
+pub mod html;
+pub mod markdown;
 pub mod model;
 mod parse;
+mod plots;
+pub mod summary;
 mod sweep;
+mod tables;
+pub mod terminal;
 
+pub use analysis::analyse;
+pub use artefacts::{Artefact, artefacts};
 pub use model::Report;
 pub use parse::{ParseError, ParsedRecords, parse_records};
+pub use plots::{Plot, plots};
 pub use sweep::SweepData;

@@ -37,6 +37,22 @@ pub struct ProcessAdvantage {
     pub against_threads: BreakEven,
 }
 
+/// What one configuration does with arrays of growing size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PayloadFinding {
+    /// What tasks computed.
+    #[schemars(with = "String")]
+    pub workload: Workload,
+    /// Who computed.
+    pub configuration: Configuration,
+    /// From which array on it beats the baseline; sizes are bytes.
+    pub against_serial: BreakEven,
+    /// Highest bandwidth at any size: bytes of the array ÷ time of the run.
+    pub best_bytes_per_s: Option<f64>,
+    /// Size of the array at which that was.
+    pub best_at_bytes: Option<u64>,
+}
+
 /// How one strategy scales with workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScalingFinding {

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use cell::{Cell, Counts, Figures, Outcome, Phases, ResourceFigures, Spread};
 pub use findings::{
-    ProcessAdvantage, Fit, GranularityFinding, ScalingFinding, SerialFraction, TableFinding,
+    Fit, GranularityFinding, PayloadFinding, ProcessAdvantage, ScalingFinding, SerialFraction,
+    TableFinding,
 };
 
 /// Version of the format of `report.json`. It changes when a reader of the
@@ -58,6 +59,8 @@ pub struct Experiment {
     /// From which task size on processes beat the best threads; in granularity
     /// experiments only.
     pub processes_against_threads: Vec<ProcessAdvantage>,
+    /// Break-even arrays and best bandwidths; in payload experiments only.
+    pub payload: Vec<PayloadFinding>,
     /// Serial fractions and models; in speed-up experiments only.
     pub scaling: Vec<ScalingFinding>,
     /// The classic table's rows; in table experiments only.

@@ -1,0 +1,115 @@
+//! From records to the model: every figure of the report is computed here.
+//!
+//! - `samples`: the records as one matrix of times a block.
+//! - `cells`: what one configuration did in one block.
+//! - `findings`: what several blocks tell together.
+//! - `verdicts`: the answers in plain words.
+
+mod cells;
+mod findings;
+mod samples;
+mod standing;
+mod verdicts;
+
+use harness::record::Record;
+
+use crate::{
+    model::{Block, Experiment, ReasonCount, Report, SCHEMA_VERSION},
+    sweep::SweepData,
+};
+
+use samples::BlockSamples;
+
+/// Computes every figure of the report. The same data give the same report,
+/// bit for bit: bootstraps draw from the sweep's seed.
+#[must_use]
+pub fn analyse(data: &SweepData) -> Report {
+    let seed = data.records.iter().find_map(|record| match record {
+        Record::Sweep(sweep) => Some(sweep.seed),
+        _ => None,
+    });
+    let seed = seed.unwrap_or_default();
+    let blocks = samples::collect(&data.records);
+    let experiments: Vec<Experiment> = group(&blocks)
+        .into_iter()
+        .map(|blocks| experiment(&blocks, &data.questions, seed))
+        .collect();
+    Report {
+        schema_version: SCHEMA_VERSION,
+        headline: verdicts::headline(&experiments),
+        seed,
+        complete: blocks.iter().all(|block| block.stop.is_some()),
+        environment: data.environment.clone(),
+        config_toml: data.config_toml.clone(),
+        experiments,
+    }
+}
+
+/// Blocks that belong to one experiment, in order of first appearance.
+fn group<'a, 'b>(blocks: &'a [BlockSamples<'b>]) -> Vec<Vec<&'a BlockSamples<'b>>> {
+    let mut groups: Vec<Vec<&BlockSamples>> = Vec::new();
+    for block in blocks {
+        let same = |group: &&mut Vec<&BlockSamples>| {
+            let first = group[0].record;
+            (&first.experiment, first.kind) == (&block.record.experiment, block.record.kind)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(block),
+            None => groups.push(vec![block]),
+        }
+    }
+    groups
+}
+
+/// `samples` holds at least one block.
+fn experiment(
+    samples: &[&BlockSamples<'_>],
+    questions: &[(String, String)],
+    seed: u64,
+) -> Experiment {
+    let blocks: Vec<Block> = samples.iter().map(|samples| block(samples, seed)).collect();
+    let first = samples[0].record;
+    let question = questions.iter().find(|(name, _)| *name == first.experiment);
+    let mut experiment = Experiment {
+        name: first.experiment.clone(),
+        kind: first.kind,
+        question: question.map(|(_, question)| question.clone()),
+        verdicts: Vec::new(),
+        granularity: Vec::new(),
+        processes_against_threads: Vec::new(),
+        payload: Vec::new(),
+        scaling: Vec::new(),
+        table: Vec::new(),
+        blocks,
+    };
+    findings::add(&mut experiment, samples, seed);
+    experiment.verdicts = verdicts::of(&experiment, samples, seed);
+    experiment
+}
+
+fn block(samples: &BlockSamples<'_>, seed: u64) -> Block {
+    let job = samples.record.job;
+    Block {
+        block: samples.record.block.clone(),
+        job,
+        payload_bytes: job.payload_bytes() as u64,
+        available_cores: samples.record.available_cores,
+        rounds: samples.rounds.len(),
+        contaminated_rounds: samples.rounds.iter().filter(|round| round.contaminated).count(),
+        contamination: reasons(samples),
+        stop: samples.stop,
+        cells: cells::all(samples, seed),
+    }
+}
+
+fn reasons(samples: &BlockSamples<'_>) -> Vec<ReasonCount> {
+    let mut counts: Vec<ReasonCount> = Vec::new();
+    for reason in &samples.contamination {
+        match counts.iter_mut().find(|count| count.reason == *reason) {
+            Some(count) => count.rounds += 1,
+            None => counts.push(ReasonCount { reason: (*reason).to_owned(), rounds: 1 }),
+        }
+    }
+    counts.sort_by(|a, b| b.rounds.cmp(&a.rounds).then_with(|| a.reason.cmp(&b.reason)));
+    counts
+}

@@ -1,0 +1,196 @@
+//! Verdicts on what parallelism costs: from which size on it pays, how long
+//! a whole cycle takes.
+
+use harness::{Configuration, Workload};
+use stats::{BreakEven, Estimate, Metg};
+
+use super::{counts_as_process, named, spoken};
+use crate::{
+    format,
+    model::{Cell, Experiment, GranularityFinding},
+};
+
+/// "processes pay from tasks of 40 µs on (shm-pool/fork, 2 workers)"; `None`
+/// if no process pool has a figure.
+pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Option<String> {
+    let processes = experiment
+        .granularity
+        .iter()
+        .filter(|f| f.workload == workload)
+        .filter(|f| counts_as_process(&f.configuration, f.oversubscribed));
+    let best = earliest(processes.map(|f| (&f.configuration, &f.against_serial)))?;
+    Some(match best {
+        (who, BreakEven::From { size }) => {
+            format!("processes pay from tasks of {} on ({})", format::time(size.value), named(who))
+        }
+        (who, BreakEven::Always { smallest }) => format!(
+            "processes pay at every task size measured, {} the smallest ({})",
+            format::time(*smallest),
+            named(who)
+        ),
+        (_, BreakEven::Never { largest }) => {
+            format!("processes do not pay up to tasks of {}", format::time(*largest))
+        }
+        (_, BreakEven::NotMeasured) => return None,
+    })
+}
+
+/// How small tasks may be, and from which size on processes pay.
+pub(crate) fn granularity(experiment: &Experiment) -> Vec<String> {
+    let mut workloads: Vec<Workload> = Vec::new();
+    for finding in &experiment.granularity {
+        if !workloads.contains(&finding.workload) {
+            workloads.push(finding.workload);
+        }
+    }
+    workloads
+        .into_iter()
+        .flat_map(|workload| {
+            [
+                smallest_tasks(experiment, workload),
+                processes_pay(experiment, workload)
+                    .map(|pays| format!("For {}, {pays}.", spoken(workload))),
+                processes_beat_threads(experiment, workload),
+            ]
+        })
+        .flatten()
+        .collect()
+}
+
+fn smallest_tasks(experiment: &Experiment, workload: Workload) -> Option<String> {
+    let findings = || {
+        let of_workload = experiment.granularity.iter().filter(move |f| f.workload == workload);
+        of_workload.filter(|f| !f.oversubscribed)
+    };
+    let below = |f: &&GranularityFinding| matches!(f.metg, Metg::BelowMeasured { .. });
+    if let Some(Metg::BelowMeasured { smallest_ns }) = findings().find(below).map(|f| f.metg) {
+        let names: Vec<String> =
+            findings().filter(below).map(|f| f.configuration.to_string()).collect();
+        return Some(format!(
+            "{} keep half the ideal throughput of {} down to the smallest tasks measured ({}).",
+            names.join(", "),
+            spoken(workload),
+            format::time(smallest_ns)
+        ));
+    }
+    let (best, granularity) = findings()
+        .filter_map(|f| match f.metg {
+            Metg::At { granularity_ns } => Some((f, granularity_ns)),
+            _ => None,
+        })
+        .min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
+    Some(format!(
+        "The smallest tasks of {} that keep half the ideal throughput: {}, with {}.",
+        spoken(workload),
+        format::time_estimate(&granularity),
+        named(&best.configuration)
+    ))
+}
+
+fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option<String> {
+    let findings = experiment.processes_against_threads.iter().filter(|f| f.workload == workload);
+    let best = earliest(findings.map(|f| (&f.configuration, &f.against_threads)))?;
+    let opening = format!("For {}, processes", spoken(workload));
+    Some(match best {
+        (who, BreakEven::From { size }) => format!(
+            "{opening} beat the best threads from tasks of {} on ({}).",
+            format::time(size.value),
+            named(who)
+        ),
+        (who, BreakEven::Always { .. }) => {
+            format!("{opening} beat the best threads at every task size measured ({}).", named(who))
+        }
+        (_, BreakEven::Never { largest }) => format!(
+            "{opening} do not beat the best threads at the largest tasks measured, {}.",
+            format::time(*largest)
+        ),
+        (_, BreakEven::NotMeasured) => return None,
+    })
+}
+
+/// From which array on the first process pool pays.
+pub(crate) fn arrays_pay(experiment: &Experiment) -> Option<String> {
+    let processes = experiment
+        .payload
+        .iter()
+        .filter(|f| counts_as_process(&f.configuration, false))
+        .map(|f| (&f.configuration, &f.against_serial));
+    Some(match earliest(processes)? {
+        (who, BreakEven::From { size }) => format!(
+            "Processes pay from arrays of {} on ({}).",
+            format::bytes(size.value),
+            named(who)
+        ),
+        (who, BreakEven::Always { .. }) => {
+            format!("Processes pay at every array size measured ({}).", named(who))
+        }
+        (_, BreakEven::Never { largest }) => {
+            format!("Processes do not pay up to arrays of {}.", format::bytes(*largest))
+        }
+        (_, BreakEven::NotMeasured) => return None,
+    })
+}
+
+/// Which start method has the shortest whole cycle, at each number of workers.
+pub(crate) fn cold_cycles(experiment: &Experiment) -> Vec<String> {
+    let cells = || experiment.blocks.iter().flat_map(|block| &block.cells);
+    let cold = |cell: &Cell| cell.figures().and_then(|figures| figures.phases.cold_ns);
+    let mut worker_counts: Vec<usize> = cells().map(Cell::workers).collect();
+    worker_counts.sort_unstable();
+    worker_counts.dedup();
+    let sentence = |workers: usize| {
+        let mut ranked: Vec<(&Cell, Estimate)> = cells()
+            .filter(|cell| cell.workers() == workers)
+            .filter(|cell| !cell.configuration.strategy.is_serial())
+            .filter_map(|cell| Some((cell, cold(cell)?)))
+            .collect();
+        ranked.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
+        let (first, time) = ranked.first()?;
+        let mut sentence = format!(
+            "Shortest whole cycle of start, job and stop: {}, {}",
+            named(&first.configuration),
+            format::time_estimate(time)
+        );
+        if let Some((last, time)) = ranked.last().filter(|_| ranked.len() > 1) {
+            let slowest = format::time(time.value);
+            sentence += &format!("; longest: {}, {slowest}", last.configuration.strategy);
+        }
+        Some(sentence + ".")
+    };
+    worker_counts.into_iter().filter_map(sentence).collect()
+}
+
+/// The best ratio of the classic table.
+pub(crate) fn table(experiment: &Experiment) -> Vec<String> {
+    let rows = experiment.table.iter().filter(|row| !row.configuration.strategy.is_serial());
+    let best = rows
+        .filter_map(|row| Some((row, row.single_s?, row.pool_s?, row.ratio?)))
+        .max_by(|a, b| a.3.value.total_cmp(&b.3.value));
+    let sentence = best.map(|(row, single, pool, ratio)| {
+        format!(
+            "One task alone takes {single:.4} s; {} of them on {}, start-up and shutdown included, \
+             take {pool:.4} s: {}.",
+            row.tasks,
+            named(&row.configuration),
+            format::ratio_estimate(&ratio)
+        )
+    });
+    sentence.into_iter().collect()
+}
+
+/// The configuration that pays first: anything that pays before anything that
+/// never does.
+fn earliest<'a>(
+    findings: impl Iterator<Item = (&'a Configuration, &'a BreakEven)>,
+) -> Option<(&'a Configuration, &'a BreakEven)> {
+    let rank = |break_even: &BreakEven| match *break_even {
+        BreakEven::Always { smallest } => (0, smallest),
+        BreakEven::From { size } => (1, size.value),
+        BreakEven::Never { largest } => (2, largest),
+        BreakEven::NotMeasured => (3, 0.0),
+    };
+    findings.min_by(|a, b| {
+        let (a, b) = (rank(a.1), rank(b.1));
+        a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1))
+    })
+}

@@ -1,0 +1,182 @@
+//! The answers in plain words. They claim no more than the figures do: what
+//! cannot be told apart is said to be so.
+
+mod cost;
+
+use harness::{Configuration, record::ExperimentKind};
+use stats::Estimate;
+
+use super::{
+    findings::is_process_strategy,
+    samples::BlockSamples,
+    standing::{self, Standing},
+};
+use crate::{
+    format,
+    model::{Block, Cell, Experiment},
+};
+
+/// The verdict that a page begins with: what is fastest, and from which task
+/// size on processes pay.
+///
+/// Speed-up is the question that most people come with; a sweep without it
+/// begins with its first experiment's verdict.
+pub(crate) fn headline(experiments: &[Experiment]) -> String {
+    let of_kind =
+        |kind: ExperimentKind| experiments.iter().filter(move |experiment| experiment.kind == kind);
+    let Some(first) = of_kind(ExperimentKind::SpeedUp)
+        .chain(experiments)
+        .find_map(|experiment| experiment.verdicts.first())
+    else {
+        return "Nothing was measured.".to_owned();
+    };
+    let workload = of_kind(ExperimentKind::SpeedUp)
+        .find_map(|experiment| Some(experiment.blocks.first()?.job.workload));
+    let pays = of_kind(ExperimentKind::Granularity).find_map(|e| cost::processes_pay(e, workload?));
+    match pays {
+        Some(pays) => format!("{}; {pays}.", first.trim_end_matches('.')),
+        None => first.clone(),
+    }
+}
+
+/// The answers of one experiment, most important first; at least one.
+pub(crate) fn of(experiment: &Experiment, samples: &[&BlockSamples<'_>], seed: u64) -> Vec<String> {
+    let mut verdicts = match experiment.kind {
+        ExperimentKind::SpeedUp => experiment
+            .blocks
+            .iter()
+            .zip(samples)
+            .map(|(block, samples)| comparison(block, samples, seed))
+            .collect(),
+        ExperimentKind::Granularity => cost::granularity(experiment),
+        ExperimentKind::StartMethods => cost::cold_cycles(experiment),
+        ExperimentKind::Payload => largest_arrays(experiment, samples, seed),
+        ExperimentKind::Table => cost::table(experiment),
+    };
+    if verdicts.is_empty() {
+        verdicts.push("Nothing could be measured.".to_owned());
+    }
+    verdicts.extend(failures(experiment));
+    verdicts.extend(contamination(experiment));
+    verdicts
+}
+
+/// "shm-pool/fork, 2 workers".
+pub(crate) fn named(configuration: &Configuration) -> String {
+    let workers = configuration.workers.get();
+    let plural = if workers == 1 { "" } else { "s" };
+    format!("{}, {workers} worker{plural}", configuration.strategy)
+}
+
+/// The workload's name in running text.
+pub(crate) fn spoken(workload: harness::Workload) -> String {
+    workload.name().replace('-', " ")
+}
+
+/// Who is fastest in one block.
+fn comparison(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
+    let size = match block.serial_task_ns() {
+        Some(ns) => format!("tasks of {}", format::time(ns)),
+        None => format!("tasks of {} elements", format::count(block.job.task_size)),
+    };
+    let opening = format!("For {} with {size} on this machine", spoken(block.job.workload));
+    format!("{opening}: {}.", outcome(block, samples, seed))
+}
+
+fn largest_arrays(
+    experiment: &Experiment,
+    samples: &[&BlockSamples<'_>],
+    seed: u64,
+) -> Vec<String> {
+    let pairs = || experiment.blocks.iter().zip(samples);
+    let largest = pairs().filter(|(block, _)| {
+        let same = pairs().filter(|(other, _)| other.job.workload == block.job.workload);
+        same.map(|(other, _)| other.payload_bytes).max() == Some(block.payload_bytes)
+    });
+    let sentence = |(block, samples): (&Block, &&BlockSamples<'_>)| {
+        let size = format::bytes(block.payload_bytes as f64);
+        let workload = spoken(block.job.workload);
+        format!("For {workload} over an array of {size}: {}.", outcome(block, samples, seed))
+    };
+    largest.map(sentence).chain(cost::arrays_pay(experiment)).collect()
+}
+
+fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
+    let shown = |cell: &Cell, speed_up: &Estimate| {
+        format!("{}, {}", named(&cell.configuration), format::ratio_estimate(speed_up))
+    };
+    match standing::of(block, samples, seed) {
+        Standing::NothingMeasured => "nothing could be measured".to_owned(),
+        Standing::NoComparison => {
+            "there is no baseline to compare with, or nothing but the baseline".to_owned()
+        }
+        Standing::TooFewRounds(best, speed_up) => format!(
+            "too few rounds ({}) to tell; {} has {} so far",
+            best.counts.used,
+            named(&best.configuration),
+            format::ratio(speed_up.value)
+        ),
+        Standing::SerialWins(best, speed_up) => {
+            format!("serial wins; the best of the others is {}", shown(best, &speed_up))
+        }
+        Standing::NoneFaster(best, speed_up) => {
+            format!("nothing is clearly faster than serial; best is {}", shown(best, &speed_up))
+        }
+        Standing::Faster(best, speed_up, tied) if tied.is_empty() => shown(best, &speed_up),
+        Standing::Faster(best, speed_up, tied) => {
+            format!("{}, which cannot be told apart from {}", shown(best, &speed_up), list(&tied))
+        }
+    }
+}
+
+/// "rayon × 2, threads × 2 and 3 more".
+fn list(cells: &[&Cell]) -> String {
+    const NAMED: usize = 3;
+    let mut names: Vec<String> =
+        cells.iter().take(NAMED).map(|cell| cell.configuration.to_string()).collect();
+    if cells.len() > NAMED {
+        names.push(format!("{} more", cells.len() - NAMED));
+    }
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) }
+}
+
+/// One sentence for each configuration and kind of failure.
+fn failures(experiment: &Experiment) -> Vec<String> {
+    let mut kinds: Vec<(String, String, usize)> = Vec::new();
+    for cell in experiment.blocks.iter().flat_map(|block| &block.cells) {
+        let Some(why_not) = cell.why_not() else { continue };
+        let name = cell.configuration.to_string();
+        match kinds.iter_mut().find(|(n, why, _)| (&*n, &*why) == (&name, &why_not)) {
+            Some((_, _, blocks)) => *blocks += 1,
+            None => kinds.push((name, why_not, 1)),
+        }
+    }
+    let all = experiment.blocks.len();
+    let sentence = |(name, why, blocks): (String, String, usize)| {
+        format!("No figures for {name} in {blocks} of {all} blocks: {why}.")
+    };
+    kinds.into_iter().map(sentence).collect()
+}
+
+/// That rounds were left out, or had to be used although contaminated.
+fn contamination(experiment: &Experiment) -> Option<String> {
+    let blocks = &experiment.blocks;
+    let spoiled: usize = blocks.iter().map(|block| block.contaminated_rounds).sum();
+    let rounds: usize = blocks.iter().map(|block| block.rounds).sum();
+    let used = |block: &Block| block.cells.iter().any(|cell| cell.counts.contaminated_used);
+    if spoiled == 0 {
+        return None;
+    }
+    let treated = if blocks.iter().any(used) {
+        "some are used all the same, marked !, where fewer than three clean ones remain"
+    } else {
+        "they are left out"
+    };
+    Some(format!("{spoiled} of {rounds} rounds are contaminated by something else: {treated}."))
+}
+
+/// Whether `configuration` is a process pool without more workers than cores.
+pub(crate) fn counts_as_process(configuration: &Configuration, oversubscribed: bool) -> bool {
+    is_process_strategy(&configuration.strategy) && !oversubscribed
+}

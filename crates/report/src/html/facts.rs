@@ -1,0 +1,137 @@
+//! The machine, the build and the method.
+
+use harness::environment::Environment;
+use maud::{Markup, html};
+
+use crate::{format, model::Report};
+
+/// One line below the headline: what it was measured on.
+pub(super) fn machine_line(report: &Report) -> String {
+    let environment = &report.environment;
+    let cores = environment.available_cores;
+    let mut parts = vec![
+        known(environment.cpu.as_deref()),
+        format!("{cores} core{}", if cores == 1 { "" } else { "s" }),
+    ];
+    parts.extend(environment.os.clone());
+    parts.push(utc(environment.started_unix_s));
+    parts.join(" · ")
+}
+
+/// Every fact about the machine and the build, and the config as it was run.
+pub(super) fn environment(report: &Report) -> Markup {
+    html! {
+        section aria-labelledby="environment" {
+            h2 id="environment" { "Environment" }
+            dl {
+                @for (name, fact) in facts(&report.environment) {
+                    div { dt { (name) } dd { (fact) } }
+                }
+                div { dt { "seed" } dd { (report.seed) } }
+            }
+            details {
+                summary { "The config as it was run" }
+                pre tabindex="0" { (report.config_toml) }
+            }
+        }
+    }
+}
+
+fn facts(environment: &Environment) -> Vec<(&'static str, String)> {
+    let optional = |fact: &Option<String>| known(fact.as_deref());
+    let number = |fact: Option<f64>, unit: &str| {
+        known(fact.map(|fact| format!("{fact:.1}{unit}")).as_deref())
+    };
+    vec![
+        ("started", utc(environment.started_unix_s)),
+        ("processor", optional(&environment.cpu)),
+        ("cores available", environment.available_cores.to_string()),
+        ("cores of the host", environment.host_cores.to_string()),
+        ("cgroup quota, cores", number(environment.cgroup_quota_cores, "")),
+        ("virtualisation", optional(&environment.virtualization)),
+        ("governor", optional(&environment.governor)),
+        ("frequency", number(environment.frequency_mhz, " MHz")),
+        ("memory", format::bytes(environment.memory_bytes as f64)),
+        ("memory available", format::bytes(environment.memory_available_bytes as f64)),
+        ("swap in use", format::bytes(environment.swap_used_bytes as f64)),
+        ("load average, 1 min", format!("{:.2}", environment.load_average_1m)),
+        ("CPU pressure, 10 s", number(environment.cpu_pressure_percent, " %")),
+        ("shared huge pages", optional(&environment.shmem_huge_pages)),
+        ("operating system", optional(&environment.os)),
+        ("kernel", optional(&environment.kernel)),
+        ("driver", environment.version.clone()),
+        ("commit", optional(&environment.commit)),
+        ("profile", format!("{}, opt-level {}", environment.profile, environment.opt_level)),
+        ("compiler", environment.rustc.clone()),
+        ("target", environment.target.clone()),
+        ("instruction set of the kernels", environment.instruction_set.clone()),
+    ]
+}
+
+fn known(fact: Option<&str>) -> String {
+    fact.unwrap_or("unknown").to_owned()
+}
+
+/// How the figures came about and what they cannot tell.
+pub(super) fn method() -> Markup {
+    html! {
+        section aria-labelledby="method" {
+            h2 id="method" { "Method" }
+            p {
+                "Every configuration runs in a process of its own. All configurations of a block \
+                 are alive at once and asleep while it is another's turn. A round samples each of \
+                 them once, in an order that is balanced for position and for what a predecessor \
+                 leaves behind. Every answer is checked; a wrong one is a failure and never a time."
+            }
+            p {
+                "Speed-ups are medians of ratios within a round, so that drift of the machine \
+                 cancels. Intervals are 95 % percentile bootstraps that resample the lives of the \
+                 processes first and rounds within them second; fewer than six values give no \
+                 interval and say \u{201c}too few\u{201d}. Rounds during which the machine was busy \
+                 with something else are contaminated; they are left out as long as three clean \
+                 ones remain."
+            }
+            p {
+                "Efficiency is speed-up ÷ workers. Granularity is the mean task time, time × workers \
+                 ÷ tasks. METG(50%) is the smallest granularity that keeps an efficiency of one \
+                 half (Slaughter et al., Task Bench, SC20), printed only when points lie on both \
+                 sides. The serial fraction is the Karp–Flatt metric. Amdahl\u{2019}s law and \
+                 Gunther\u{2019}s Universal Scalability Law are fitted to points without more \
+                 workers than cores, and refused when those cannot identify them."
+            }
+            p {
+                "The figures hold for this machine, these kernels and this build. They cannot tell \
+                 how another machine, tasks of uneven length or a busy host would fare."
+            }
+        }
+    }
+}
+
+/// Seconds since 1970 as `2026-11-21 03:04 UTC`, by the algorithm of Howard
+/// Hinnant, "chrono-Compatible Low-Level Date Algorithms", 2013.
+fn utc(unix_s: u64) -> String {
+    let (days, seconds) = (unix_s / 86_400, unix_s % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (seconds / 3_600, seconds / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_utc() {
+        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
+        assert_eq!(utc(951_782_400), "2000-02-29 00:00 UTC");
+        assert_eq!(utc(1_795_230_245), "2026-11-21 03:04 UTC");
+    }
+}

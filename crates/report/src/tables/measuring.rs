@@ -1,0 +1,96 @@
+//! What measuring cost and how it went.
+
+use harness::record::StopReason;
+
+use super::{Column, Entry, Row, Table, Values, cell_rows, columns, job_title};
+use crate::{
+    format,
+    model::{Block, Cell, Experiment},
+};
+
+/// Processor time, switches, faults and memory of each configuration; only
+/// for blocks that have any.
+pub(super) fn resources(experiment: &Experiment) -> Vec<Table> {
+    let seen = |cell: &Cell| cell.figures().is_some_and(|figures| figures.resources.is_some());
+    let with_any = experiment.blocks.iter().filter(|block| block.cells.iter().any(seen));
+    with_any.map(resource_table).collect()
+}
+
+fn resource_table(block: &Block) -> Table {
+    Table {
+        title: format!("Resources a run: {}", job_title(block)),
+        notes: vec![
+            "Of the whole process tree of a runner, preparing and checking included. switches: \
+             waited + displaced. peak: largest sum of proportional set sizes, shared pages counted \
+             once."
+                .to_owned(),
+        ],
+        columns: columns(
+            &["strategy", "w"],
+            &["CPU", "switches", "faults", "major", "peak", "processes"],
+        ),
+        keys: 2,
+        rows: cell_rows(block, resource_values),
+        detail: true,
+    }
+}
+
+fn resource_values(cell: &Cell) -> Option<Vec<Entry>> {
+    let Some(used) = cell.figures()?.resources else {
+        return Some(vec![Entry::plain(format::NONE); 6]);
+    };
+    let switches = format!(
+        "{} + {}",
+        format::mean_count(used.voluntary_switches_per_run),
+        format::mean_count(used.involuntary_switches_per_run)
+    );
+    Some(vec![
+        Entry::plain(format::time(used.cpu_s_per_run * 1e9)),
+        Entry::plain(switches),
+        Entry::plain(format::mean_count(used.minor_faults_per_run)),
+        Entry::plain(format::mean_count(used.major_faults_per_run)),
+        Entry::plain(format::bytes(used.peak_pss_bytes as f64)),
+        Entry::plain(used.processes.to_string()),
+    ])
+}
+
+/// Rounds, contamination and why each block ended.
+pub(super) fn rounds(experiment: &Experiment) -> Table {
+    let heading = |title: &str, right| Column { title: title.to_owned(), right };
+    Table {
+        title: format!("{}: how it was measured", experiment.name),
+        notes: vec!["A round samples every configuration of a block once.".to_owned()],
+        columns: vec![
+            heading("block", false),
+            heading("rounds", true),
+            heading("contaminated", true),
+            heading("because of", false),
+            heading("ended because", false),
+        ],
+        keys: 1,
+        rows: experiment.blocks.iter().map(rounds_row).collect(),
+        detail: true,
+    }
+}
+
+fn rounds_row(block: &Block) -> Row {
+    let reasons: Vec<String> =
+        block.contamination.iter().map(|c| format!("{} ({})", c.reason, c.rounds)).collect();
+    let reasons = if reasons.is_empty() { format::NONE.to_owned() } else { reasons.join("; ") };
+    let ended = match block.stop {
+        Some(StopReason::Precise) => "every interval is as narrow as asked",
+        Some(StopReason::TimeBudget) => "its time was used up",
+        Some(StopReason::MaxRounds) => "it had all its rounds",
+        Some(StopReason::AllFailed) => "nothing could be measured",
+        None => "it was interrupted",
+    };
+    Row {
+        keys: vec![block.block.clone()],
+        values: Values::Entries(vec![
+            Entry::plain(block.rounds.to_string()),
+            Entry::plain(block.contaminated_rounds.to_string()),
+            Entry::plain(reasons),
+            Entry::plain(ended),
+        ]),
+    }
+}
