@@ -144,15 +144,32 @@ impl BackendError {
     }
 }
 
-/// A buffer for `job`, every page touched so that no run pays for it.
-///
-/// # Errors
-///
-/// [`FailureKind::OutOfMemory`] if it cannot be had.
-pub fn zeroed_buffer(job: &Job) -> Result<Vec<u64>, BackendError> {
-    let len = job.buffer_len().ok_or_else(|| BackendError::out_of_memory(job))?;
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(len).map_err(|_| BackendError::out_of_memory(job))?;
-    buffer.resize(len, 0);
-    Ok(buffer)
+/// A job and its buffer, for strategies that work on ordinary memory.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The job.
+    pub job: Job,
+    /// Its whole buffer.
+    pub buffer: Vec<u64>,
+}
+
+impl Loaded {
+    /// Allocates the buffer of `job`, every page touched so that no run pays
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::OutOfMemory`] if it cannot be had.
+    pub fn new(job: Job) -> Result<Self, BackendError> {
+        let len = job.buffer_len().ok_or_else(|| BackendError::out_of_memory(&job))?;
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(len).map_err(|_| BackendError::out_of_memory(&job))?;
+        buffer.resize(len, 0);
+        Ok(Self { job, buffer })
+    }
+
+    /// The stretches of the job's tasks, in order.
+    pub fn stretches_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [u64]> {
+        crate::job::stretches_mut(&self.job, &mut self.buffer)
+    }
 }

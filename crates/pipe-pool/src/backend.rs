@@ -1,6 +1,6 @@
 //! The pool as a strategy to be measured.
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Job, Running, Workload};
+use harness::{Backend, BackendError, Configuration, FailureKind, Job, Loaded, Running, Workload};
 use multiproc::{Error, StartMethod};
 use workloads::{cube, square, sum_of_squares};
 
@@ -36,25 +36,25 @@ impl Backend for PipePool {
 }
 
 struct Started {
-    loaded: Option<(Job, Vec<u64>)>,
+    loaded: Option<Loaded>,
     pool: Pool,
 }
 
 impl Running for Started {
     fn load(&mut self, job: Job) -> Result<(), BackendError> {
         self.loaded = None;
-        self.loaded = Some((job, harness::backend::zeroed_buffer(&job)?));
+        self.loaded = Some(Loaded::new(job)?);
         Ok(())
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {
-        if let Some((_, buffer)) = &mut self.loaded {
-            visit(0, buffer);
+        if let Some(loaded) = &mut self.loaded {
+            visit(0, &mut loaded.buffer);
         }
     }
 
     fn run(&mut self) -> Result<(), BackendError> {
-        let Some((job, buffer)) = &mut self.loaded else { return Ok(()) };
+        let Some(Loaded { job, buffer }) = &mut self.loaded else { return Ok(()) };
         let (tasks, chunk_len, size) = (job.tasks, job.stretch_len(), job.task_size as u64);
         let pool = &mut self.pool;
         match job.workload {

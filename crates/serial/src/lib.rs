@@ -4,7 +4,7 @@
 //! run the tasks one after the other.
 #![forbid(unsafe_code)]
 
-use harness::{Backend, BackendError, Configuration, Job, Running};
+use harness::{Backend, BackendError, Configuration, Job, Loaded, Running};
 
 /// The serial backend for `configuration`.
 ///
@@ -29,27 +29,26 @@ impl Backend for Serial {
 
 #[derive(Default)]
 struct Started {
-    job: Option<Job>,
-    buffer: Vec<u64>,
+    loaded: Option<Loaded>,
 }
 
 impl Running for Started {
     fn load(&mut self, job: Job) -> Result<(), BackendError> {
-        self.buffer = Vec::new();
-        self.buffer = harness::backend::zeroed_buffer(&job)?;
-        self.job = Some(job);
+        self.loaded = None;
+        self.loaded = Some(Loaded::new(job)?);
         Ok(())
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {
-        visit(0, &mut self.buffer);
+        if let Some(loaded) = &mut self.loaded {
+            visit(0, &mut loaded.buffer);
+        }
     }
 
     fn run(&mut self) -> Result<(), BackendError> {
-        let Some(job) = self.job else { return Ok(()) };
-        for stretch in harness::job::stretches_mut(&job, &mut self.buffer) {
-            job.run_task(stretch);
-        }
+        let Some(loaded) = &mut self.loaded else { return Ok(()) };
+        let job = loaded.job;
+        loaded.stretches_mut().for_each(|stretch| job.run_task(stretch));
         Ok(())
     }
 

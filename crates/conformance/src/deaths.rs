@@ -1,0 +1,113 @@
+//! What happens when somebody dies.
+
+use std::time::Duration;
+
+use harness::{FailureKind, Job, Running, Strategy, Workload};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{Constructor, answers::check, configuration, isolation::isolated};
+
+/// Long enough to be killed in the middle of.
+const LONG: Job = Job { workload: Workload::SumOfSquares, tasks: 4_000, task_size: 100_000 };
+
+const SHORT: Job = Job { workload: Workload::Square, tasks: 10, task_size: 10 };
+
+/// In the name of every pool's workers.
+const WORKER: &str = "-pool-";
+
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// A process pool whose workers are killed says so instead of hanging, and
+/// never gives a wrong answer.
+///
+/// # Panics
+///
+/// If it does not.
+pub fn reports_dead_workers(backend: impl Constructor, strategy: &Strategy) {
+    let strategy = serde_json::to_vec(strategy).expect("a strategy is plain data");
+    isolated(TIME_LIMIT, strategy, move |strategy| {
+        let strategy: Strategy = serde_json::from_slice(&strategy).expect("it was written above");
+        kill_idle_workers(&mut *started(backend, &strategy));
+        kill_in_the_middle(&mut *started(backend, &strategy));
+    })
+    .passes();
+}
+
+fn kill_idle_workers(running: &mut dyn Running) {
+    running.load(SHORT).expect("a job can be loaded");
+    check(running, SHORT, 1).expect("the pool is well");
+    workers().into_iter().for_each(kill_now);
+    expect_death(running.run());
+    // And again: a pool that has lost its workers does not hang either.
+    expect_death(running.run());
+}
+
+fn kill_in_the_middle(running: &mut dyn Running) {
+    running.load(LONG).expect("a job can be loaded");
+    let victim = workers()[0];
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(5));
+        kill_now(victim);
+    });
+    // The job may be over before the kill; then the next one notices.
+    let outcomes: Vec<_> = (0..3).map(|nonce| check(running, LONG, nonce)).collect();
+    killer.join().expect("a kill cannot fail");
+    for why in outcomes.into_iter().filter_map(Result::err) {
+        assert!(why.contains("SIGKILL") || why.contains("lost its workers"), "{why}");
+    }
+}
+
+fn expect_death(outcome: Result<(), harness::BackendError>) {
+    let error = outcome.expect_err("nobody is left to do the work");
+    assert_eq!(error.kind, FailureKind::WorkerDied, "{error}");
+}
+
+/// A process pool is gone within a second when its parent is killed, at rest
+/// or at work.
+///
+/// # Panics
+///
+/// If it is not.
+pub fn dies_with_its_parent(backend: impl Constructor, strategy: &Strategy) {
+    for delay_ms in [0, 3, 20] {
+        let strategy = serde_json::to_vec(strategy).expect("a strategy is plain data");
+        let test = isolated(TIME_LIMIT, strategy, move |strategy| {
+            let strategy: Strategy =
+                serde_json::from_slice(&strategy).expect("it was written above");
+            let mut running = started(backend, &strategy);
+            running.load(LONG).expect("a job can be loaded");
+            loop {
+                check(&mut *running, LONG, 1).expect("the pool is well");
+            }
+        });
+        while test.members().iter().filter(|member| member.contains(WORKER)).count() < 2 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(delay_ms));
+        test.kill();
+        test.leaves_nothing();
+    }
+}
+
+fn started(backend: impl Constructor, strategy: &Strategy) -> Box<dyn Running> {
+    let backend = backend(&configuration(strategy, 2)).unwrap_or_else(|error| panic!("{error}"));
+    backend.start().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn kill_now(worker: Pid) {
+    kill(worker, Signal::SIGKILL).expect("a worker can be killed");
+}
+
+/// The workers of this process's only pool, by their names.
+fn workers() -> Vec<Pid> {
+    let group = nix::unistd::getpgrp().as_raw();
+    let all = procfs::process::all_processes().expect("/proc can be read");
+    all.flatten()
+        .filter_map(|process| process.stat().ok())
+        .filter(|stat| stat.pgrp == group && stat.comm.contains(WORKER) && stat.state != 'Z')
+        .map(|stat| Pid::from_raw(stat.pid))
+        .collect()
+}

@@ -1,0 +1,37 @@
+//! The pool passes the suite of every backend, with every start method.
+
+use conformance::pool;
+use harness::{StartMethod, Strategy};
+
+fn strategy(start_method: StartMethod) -> Strategy {
+    pool("pipe-pool", start_method)
+}
+
+#[test]
+fn every_answer_is_right_with_fork() {
+    conformance::gives_right_answers(pipe_pool::backend, &strategy(StartMethod::Fork));
+}
+
+#[test]
+fn every_answer_is_right_with_forkserver() {
+    conformance::gives_right_answers(pipe_pool::backend, &strategy(StartMethod::ForkServer));
+}
+
+#[test]
+fn every_answer_is_right_with_spawn() {
+    conformance::gives_right_answers(pipe_pool::backend, &strategy(StartMethod::Spawn));
+}
+
+#[test]
+fn dead_workers_are_reported_with_every_start_method() {
+    for method in StartMethod::ALL {
+        conformance::reports_dead_workers(pipe_pool::backend, &strategy(method));
+    }
+}
+
+#[test]
+fn nothing_outlives_a_killed_parent_with_any_start_method() {
+    for method in StartMethod::ALL {
+        conformance::dies_with_its_parent(pipe_pool::backend, &strategy(method));
+    }
+}

@@ -1,0 +1,15 @@
+//! The baseline passes the suite of every backend.
+
+use harness::{Configuration, FailureKind, Strategy};
+
+#[test]
+fn every_answer_is_right() {
+    conformance::gives_right_answers(serial::backend, &Strategy::named(Strategy::SERIAL));
+}
+
+#[test]
+fn two_workers_are_refused() {
+    let two = Configuration { workers: 2.try_into().unwrap(), ..Configuration::serial() };
+    let Err(error) = serial::backend(&two) else { panic!("the baseline is serial") };
+    assert_eq!(error.kind, FailureKind::Unsupported);
+}
