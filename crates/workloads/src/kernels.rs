@@ -8,6 +8,15 @@ use pulp::{Arch, Simd, WithSimd};
 
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
+/// Name of the instruction set that the kernels are dispatched to on this
+/// machine, e.g. `V4` for AVX-512.
+#[must_use]
+pub fn instruction_set() -> String {
+    let name = format!("{:?}", *ARCH);
+    // pulp's variants carry a token: only the name in front of it is a fact.
+    name.split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+}
+
 /// Elements in a block of [`sum_of_squares`]: 8 KiB of offsets, a quarter of
 /// a first-level cache.
 const BLOCK: usize = 1024;

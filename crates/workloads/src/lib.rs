@@ -35,7 +35,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use answers::checksum;
-pub use kernels::{cube, square, sum_of_squares};
+pub use kernels::{cube, instruction_set, square, sum_of_squares};
 
 /// What a task computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,0 +1,248 @@
+//! The grammar of the command line.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use harness::{StartMethod, Workload};
+
+use crate::config::values::{WorkerCount, parse_count, parse_duration};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was measured
+  1    something failed; the rest was measured all the same
+  2    the command line or the config is not usable; nothing was measured
+  130  interrupted; what was measured is saved and can be resumed";
+
+/// Measures serial code, threads, rayon and process pools against each other.
+///
+/// Which strategy pays for CPU-bound work on this machine, with how many
+/// workers, started how, and from what task size on? `driver --sweep` answers
+/// in about a minute and leaves a report in `reports/latest/index.html`.
+#[derive(Debug, Parser)]
+#[command(name = "driver", version, arg_required_else_help = true, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(subcommand_required = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Every command also works as a flag: `driver --sweep` is `driver sweep`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measures all strategies and writes a report folder.
+    ///
+    /// Rounds are interleaved over all configurations, every answer is
+    /// checked, and what fails is reported as a failure while the rest goes
+    /// on. Ctrl-C saves what was measured; `--resume` goes on from there.
+    #[command(long_flag = "sweep", after_help = EXIT_CODES)]
+    Sweep(SweepArgs),
+    /// Prints the classic table: single against a pool of four.
+    ///
+    /// The sum of i² below 10⁶, once, against a pool of four that runs four
+    /// such tasks, start-up and shutdown inside the clock, for every backend
+    /// and start method.
+    #[command(long_flag = "table", after_help = EXIT_CODES)]
+    Table(TableArgs),
+    /// Runs everything once and checks the answers, measuring nothing.
+    #[command(long_flag = "verify", after_help = EXIT_CODES)]
+    Verify(VerifyArgs),
+    /// Redraws tables, plots and page of a report folder from its records.
+    #[command(long_flag = "report", after_help = EXIT_CODES)]
+    Report(ReportArgs),
+    /// Lists backends, start methods, workloads and configs.
+    #[command(long_flag = "list")]
+    List,
+    /// Hosts one backend and speaks the protocol on standard input and output.
+    #[command(hide = true)]
+    Runner(RunnerArgs),
+    /// Runs a command whose whole process group ends with the driver.
+    #[command(hide = true)]
+    Exec(ExecArgs),
+}
+
+/// What to measure; every flag takes the place of the config's key.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SweepArgs {
+    /// The config: a file, or the name of a shipped one, e.g. `speed-up`.
+    ///
+    /// `driver list` names the shipped ones; `default` is used if none is given.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) config: Option<String>,
+
+    /// Measures less, in about 12 seconds: short for `--config quick`.
+    #[arg(long, conflicts_with_all = ["config", "resume"])]
+    pub(crate) quick: bool,
+
+    /// Backends to measure, e.g. `rayon,shm-pool`.
+    ///
+    /// `serial` is measured in any case: every speed-up is relative to it.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',', conflicts_with = "resume")]
+    pub(crate) backends: Vec<String>,
+
+    /// Workloads to measure: sum-of-squares, square, cube.
+    #[arg(long, value_name = "W,W,..", value_delimiter = ',', conflicts_with = "resume")]
+    #[arg(value_parser = parse_workload)]
+    pub(crate) workloads: Vec<Workload>,
+
+    /// Worker counts to measure, e.g. `1,2,4`, `cores`, `2*cores` or `powers`.
+    ///
+    /// `powers` is 1, 2, 4 … up to twice the cores. Counts above the available
+    /// cores are allowed; the report marks them "oversubscribed" and leaves
+    /// them out of the fits.
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',', conflicts_with = "resume")]
+    pub(crate) workers: Vec<WorkerCount>,
+
+    /// Start methods of the process pools: fork, forkserver, spawn.
+    #[arg(long, value_name = "M,M,..", value_delimiter = ',', conflicts_with = "resume")]
+    #[arg(value_parser = parse_start_method)]
+    pub(crate) start_methods: Vec<StartMethod>,
+
+    /// Elements in a task, e.g. `1000` or `10,1e3,1e5`.
+    ///
+    /// Each makes a block of its own. Experiments over array sizes keep theirs.
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',', conflicts_with = "resume")]
+    #[arg(value_parser = parse_count)]
+    pub(crate) task_size: Vec<NonZeroUsize>,
+
+    /// Tasks in a job, e.g. `64`.
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = parse_count)]
+    pub(crate) tasks: Option<NonZeroUsize>,
+
+    /// Time for the whole sweep, e.g. `60s` or `5m`.
+    ///
+    /// Every block takes at least one round, so a very small budget is
+    /// overrun; more time narrows the intervals.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) time_budget: Option<Duration>,
+
+    /// Writes the report to DIR instead of a new folder in `reports/`.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Goes on with an interrupted sweep: its config, its seed, its folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Seed of every random choice.
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: Option<u64>,
+}
+
+/// What the classic table shows.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct TableArgs {
+    /// Backends to show, e.g. `rayon,shm-pool`; `serial` is always measured.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    pub(crate) backends: Vec<String>,
+
+    /// Start methods of the process pools: fork, forkserver, spawn.
+    #[arg(long, value_name = "M,M,..", value_delimiter = ',', value_parser = parse_start_method)]
+    pub(crate) start_methods: Vec<StartMethod>,
+
+    /// Time for the whole table, e.g. `10s`.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) time_budget: Option<Duration>,
+
+    /// Also writes a report folder to DIR.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Seed of every random choice.
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: Option<u64>,
+}
+
+/// What is verified.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct VerifyArgs {
+    /// A config whose own runners are verified too: a file or a shipped name.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<String>,
+
+    /// Backends to verify, e.g. `rayon,shm-pool`.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    pub(crate) backends: Vec<String>,
+
+    /// Start methods of the process pools: fork, forkserver, spawn.
+    #[arg(long, value_name = "M,M,..", value_delimiter = ',', value_parser = parse_start_method)]
+    pub(crate) start_methods: Vec<StartMethod>,
+}
+
+/// Which folder is redrawn.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// A folder that `sweep` wrote, e.g. `reports/latest`.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+/// What a runner hosts.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunnerArgs {
+    /// One of the backends that `driver list` names.
+    #[arg(long)]
+    pub(crate) backend: String,
+
+    /// For process pools: fork, forkserver or spawn.
+    #[arg(long, value_parser = parse_start_method)]
+    pub(crate) start_method: Option<StartMethod>,
+
+    /// Everything that executes tasks.
+    #[arg(long)]
+    pub(crate) workers: NonZeroUsize,
+
+    /// The driver's process: the runner ends when it does.
+    #[arg(long)]
+    pub(crate) parent: Option<u32>,
+}
+
+/// A command that ends with the driver.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// The driver's process: the command ends when it does.
+    #[arg(long)]
+    pub(crate) parent: u32,
+
+    /// The command and its arguments.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+fn parse_workload(name: &str) -> Result<Workload, String> {
+    name.parse().map_err(|_| unknown(name, "workload", &Workload::ALL.map(Workload::name)))
+}
+
+fn parse_start_method(name: &str) -> Result<StartMethod, String> {
+    name.parse()
+        .map_err(|_| unknown(name, "start method", &StartMethod::ALL.map(StartMethod::name)))
+}
+
+fn unknown(name: &str, what: &str, known: &[&str]) -> String {
+    format!("unknown {what}; {}", crate::config::suggest::among(name, known.iter().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_also_works_as_a_flag() {
+        for (flag, word) in
+            [("--sweep", "sweep"), ("--table", "table"), ("--verify", "verify"), ("--list", "list")]
+        {
+            let by_flag = Cli::try_parse_from(["driver", flag]).expect(flag);
+            let by_word = Cli::try_parse_from(["driver", word]).expect(word);
+            assert_eq!(format!("{by_flag:?}"), format!("{by_word:?}"));
+        }
+        assert!(Cli::try_parse_from(["driver", "--report", "folder"]).is_ok());
+    }
+}

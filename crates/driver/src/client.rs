@@ -1,0 +1,307 @@
+//! Runners as the driver sees them: started, asked, timed from outside, ended.
+//!
+//! [`Runner`] is one of them; [`launch`] starts its process and [`lines`]
+//! reads what it says.
+
+pub(crate) mod launch;
+mod lines;
+
+use std::{
+    io::Write,
+    num::NonZeroUsize,
+    sync::mpsc::RecvTimeoutError,
+    time::{Duration, Instant},
+};
+
+use harness::{
+    Configuration, FailureKind, Job,
+    protocol::{Greeting, PROTOCOL_VERSION, Phase, Reply, Request},
+    record::Failure,
+};
+use serde::de::DeserializeOwned;
+
+use crate::interrupt::{Interrupt, Interrupted};
+use launch::Process;
+use lines::Event;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// This configuration failed; the sweep goes on without it.
+    Failed(Failure),
+    /// The user asked the sweep to end.
+    Interrupted,
+}
+
+impl From<Interrupted> for Trouble {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl Trouble {
+    /// A failure that the driver itself found.
+    pub(crate) fn failed(kind: FailureKind, phase: Phase, message: String) -> Self {
+        Self::Failed(Failure { kind, phase, message })
+    }
+
+    /// The same, found while the pool was executing its first task.
+    pub(crate) fn in_first_task(self) -> Self {
+        match self {
+            Self::Failed(failure) => Self::Failed(Failure { phase: Phase::FirstTask, ..failure }),
+            Self::Interrupted => self,
+        }
+    }
+}
+
+/// A run as both sides saw it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ran {
+    /// What the runner says it took.
+    pub(crate) claimed_ns: u64,
+    /// From the request to the reply, by the driver's clock.
+    pub(crate) outside: Duration,
+}
+
+/// One runner process. Dropping it kills its whole process group.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    process: Process,
+    name: String,
+    deadline: Duration,
+    interrupt: Interrupt,
+}
+
+/// How often a waiting driver looks whether it was interrupted.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a runner may take to end after it was told to.
+const QUIT_GRACE: Duration = Duration::from_secs(2);
+
+/// Lines that are not part of the protocol before a reply is given up on.
+const MAX_NOISE: usize = 1_000;
+
+impl Runner {
+    /// A runner over a started process, not greeted yet.
+    pub(crate) fn new(
+        process: Process,
+        configuration: &Configuration,
+        deadline: Duration,
+        interrupt: Interrupt,
+    ) -> Self {
+        Self { process, name: configuration.to_string(), deadline, interrupt }
+    }
+
+    /// The process, whose id is also that of its group.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Waits for the greeting.
+    pub(crate) fn greet(&mut self) -> Result<(), Trouble> {
+        let (greeting, _) = self.receive::<Greeting>(Phase::Launch)?;
+        if greeting.manyhands == PROTOCOL_VERSION {
+            return Ok(());
+        }
+        let problem = format!(
+            "{} speaks version {} of the protocol, the driver {PROTOCOL_VERSION}\nhelp: bring the runner up to date",
+            self.name, greeting.manyhands
+        );
+        Err(Trouble::failed(FailureKind::Protocol, Phase::Launch, problem))
+    }
+
+    /// Starts the pool; nanoseconds until every worker had answered.
+    pub(crate) fn start(&mut self) -> Result<u64, Trouble> {
+        match self.ask(&Request::Start)? {
+            (Reply::Started { start_up_ns }, _) => Ok(start_up_ns),
+            (other, _) => Err(self.unexpected(&other, Phase::StartUp)),
+        }
+    }
+
+    /// Gives it a job.
+    pub(crate) fn load(&mut self, job: Job) -> Result<(), Trouble> {
+        match self.ask(&Request::Load { job })? {
+            (Reply::Loaded, _) => Ok(()),
+            (other, _) => Err(self.unexpected(&other, Phase::Load)),
+        }
+    }
+
+    /// Has it write the input that `nonce` names.
+    pub(crate) fn prepare(&mut self, nonce: u64) -> Result<(), Trouble> {
+        match self.ask(&Request::Prepare { nonce })? {
+            (Reply::Prepared, _) => Ok(()),
+            (other, _) => Err(self.unexpected(&other, Phase::Prepare)),
+        }
+    }
+
+    /// Has it run the job.
+    pub(crate) fn run(&mut self) -> Result<Ran, Trouble> {
+        match self.ask(&Request::Run)? {
+            (Reply::Ran { wall_ns }, outside) => Ok(Ran { claimed_ns: wall_ns, outside }),
+            (other, _) => Err(self.unexpected(&other, Phase::Run)),
+        }
+    }
+
+    /// The checksum of its buffer.
+    pub(crate) fn check(&mut self) -> Result<u64, Trouble> {
+        match self.ask(&Request::Check)? {
+            (Reply::Checked { checksum }, _) => checksum.parse().map_err(|_| {
+                let problem = format!("{}: `{checksum}` is not a checksum\nhelp: send the u64 in decimal, as a string", self.name);
+                Trouble::failed(FailureKind::Protocol, Phase::Check, problem)
+            }),
+            (other, _) => Err(self.unexpected(&other, Phase::Check)),
+        }
+    }
+
+    /// Ends the pool; nanoseconds until every worker was gone.
+    pub(crate) fn stop(&mut self) -> Result<u64, Trouble> {
+        match self.ask(&Request::Stop)? {
+            (Reply::Stopped { shutdown_ns }, _) => Ok(shutdown_ns),
+            (other, _) => Err(self.unexpected(&other, Phase::Shutdown)),
+        }
+    }
+
+    /// Tells it to end, without waiting. [`ended`](Self::ended) waits.
+    pub(crate) fn quit(&mut self) {
+        // A runner that is gone already has done what it is told here.
+        let _ = self.send(&Request::Quit, Phase::Shutdown);
+        self.process.close_input();
+    }
+
+    /// Waits a while for the end that [`quit`](Self::quit) asked for; then
+    /// dropping kills what is left.
+    pub(crate) fn ended(self) {
+        self.process.wait(QUIT_GRACE);
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<(Reply, Duration), Trouble> {
+        let phase = request.phase();
+        self.interrupt.check()?;
+        let asked = Instant::now();
+        self.send(request, phase)?;
+        match self.receive(phase)? {
+            (Reply::Failed { kind, message }, _) => Err(Trouble::failed(kind, phase, message)),
+            (reply, at) => Ok((reply, at.saturating_duration_since(asked))),
+        }
+    }
+
+    fn send(&mut self, request: &Request, phase: Phase) -> Result<(), Trouble> {
+        let mut line = serde_json::to_vec(request).expect("requests are plain data");
+        line.push(b'\n');
+        let sent =
+            self.process.input().map(|input| input.write_all(&line).and_then(|()| input.flush()));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            // Whatever the pipe's error says, the cause is that nobody reads.
+            _ => Err(self.crashed(phase, None)),
+        }
+    }
+
+    /// The next message, and when it arrived.
+    fn receive<T: DeserializeOwned>(&mut self, phase: Phase) -> Result<(T, Instant), Trouble> {
+        let until = Instant::now() + self.deadline;
+        let mut noise = Noise::default();
+        loop {
+            self.interrupt.check()?;
+            let left = until.saturating_duration_since(Instant::now());
+            match self.process.output().recv_timeout(left.min(INTERRUPT_INTERVAL)) {
+                Ok(Event::Line { text, at }) => {
+                    return serde_json::from_str(&text)
+                        .map(|message| (message, at))
+                        .map_err(|_| self.rubbish(phase, &text));
+                }
+                Ok(Event::Noise(text)) => {
+                    noise.add(text);
+                    if noise.lines > MAX_NOISE {
+                        return Err(self.rubbish(phase, &noise.last));
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.crashed(phase, noise.into_last()));
+                }
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                    return Err(self.silent(phase, noise.into_last()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn rubbish(&self, phase: Phase, text: &str) -> Trouble {
+        let problem = format!(
+            "{} said `{}`, which is no {} of the protocol\nhelp: a runner prints one JSON object a line, and only replies",
+            self.name,
+            shortened(text),
+            if phase == Phase::Launch { "greeting" } else { "reply" },
+        );
+        Trouble::failed(FailureKind::Protocol, phase, problem)
+    }
+
+    fn unexpected(&self, reply: &Reply, phase: Phase) -> Trouble {
+        self.rubbish(phase, &format!("{reply:?}"))
+    }
+
+    /// Past the deadline. One that talked all the while does not know the protocol.
+    fn silent(&self, phase: Phase, noise: Option<String>) -> Trouble {
+        if let Some(noise) = noise {
+            return self.rubbish(phase, &noise);
+        }
+        let problem = format!(
+            "{} did not answer within {} and was killed{}\nhelp: raise `deadline` in the config if it needs longer",
+            self.name,
+            humantime::format_duration(self.deadline),
+            self.process.last_words(),
+        );
+        Trouble::failed(FailureKind::DeadlinePassed, phase, problem)
+    }
+
+    fn crashed(&self, phase: Phase, noise: Option<String>) -> Trouble {
+        let end = match self.process.wait(QUIT_GRACE) {
+            Some(status) => status,
+            None => "closed its output without ending".to_owned(),
+        };
+        let said =
+            noise.map_or(String::new(), |text| format!("; it printed `{}`", shortened(&text)));
+        let problem = format!(
+            "{}: its runner {end}{said}{}\nhelp: start the runner by hand to see why",
+            self.name,
+            self.process.last_words(),
+        );
+        Trouble::failed(FailureKind::RunnerCrashed, phase, problem)
+    }
+}
+
+/// Lines that were not part of the protocol since the last request.
+#[derive(Default)]
+struct Noise {
+    lines: usize,
+    last: String,
+}
+
+impl Noise {
+    fn add(&mut self, line: String) {
+        self.lines += 1;
+        if !line.trim().is_empty() {
+            self.last = line;
+        }
+    }
+
+    fn into_last(self) -> Option<String> {
+        (!self.last.is_empty()).then_some(self.last)
+    }
+}
+
+/// Enough of a line to recognise it in a message.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let text = text.trim();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A worker count for the environment of foreign runners.
+pub(crate) fn workers_variable(workers: NonZeroUsize) -> (&'static str, String) {
+    ("MANYHANDS_WORKERS", workers.to_string())
+}

@@ -1,0 +1,166 @@
+//! Starting and ending a runner's process, its group and all.
+
+use std::{
+    io,
+    os::unix::process::CommandExt,
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::Receiver,
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::{Configuration, FailureKind, protocol::Phase};
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, killpg},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
+    unistd::Pid,
+};
+
+use super::{
+    Trouble,
+    lines::{Event, LastWords, read_events},
+    workers_variable,
+};
+use crate::config::ExternalRunner;
+
+/// Longest sleep between two looks at whether a process has ended.
+const LONGEST_NAP: Duration = Duration::from_millis(5);
+
+/// The running binary, even if the file was replaced since it was started.
+const SELF: &str = "/proc/self/exe";
+
+/// A runner's process, which leads a process group of its own: Ctrl-C at the
+/// terminal reaches the driver alone, and one kill ends all that it started.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<Event>,
+    last_words: LastWords,
+}
+
+/// Starts the process that hosts `configuration`: this binary again, or the
+/// command that the config gives for it.
+///
+/// The process ends with the thread that calls this (parent-death signal), so
+/// it has to be one that lives as long as the driver.
+///
+/// # Errors
+///
+/// A failure in [`Phase::Launch`] if the process cannot be started.
+pub(crate) fn launch(
+    configuration: &Configuration,
+    external: &[ExternalRunner],
+) -> Result<Process, Trouble> {
+    let mut command = Command::new(SELF);
+    command.arg0("driver");
+    let parent = std::process::id().to_string();
+    let mine = external.iter().find(|runner| runner.strategy() == configuration.strategy);
+    match mine {
+        Some(runner) => {
+            command.args(["exec", "--parent", &parent, "--"]).args(&runner.command);
+        }
+        None => {
+            command.args(["runner", "--parent", &parent, "--backend"]);
+            command.arg(&configuration.strategy.backend);
+        }
+    }
+    if let Some(method) = configuration.strategy.start_method {
+        command.args(["--start-method", method.name()]);
+    }
+    let workers = workers_variable(configuration.workers);
+    command.args(["--workers", &workers.1]).env(workers.0, &workers.1);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0);
+    Process::start(&mut command).map_err(|cause| {
+        let problem = format!(
+            "{configuration}: its runner cannot be started: {cause}\nhelp: free some memory or raise the limit on processes (ulimit -u)"
+        );
+        Trouble::failed(FailureKind::System, Phase::Launch, problem)
+    })
+}
+
+impl Process {
+    fn start(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.spawn()?;
+        let missing = || io::Error::other("a pipe is missing");
+        let output = read_events(child.stdout.take().ok_or_else(missing)?);
+        let last_words = LastWords::listen(child.stderr.take().ok_or_else(missing)?);
+        let input = child.stdin.take();
+        Ok(Self { child, input, output, last_words })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn input(&mut self) -> Option<&mut ChildStdin> {
+        self.input.as_mut()
+    }
+
+    pub(super) fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    pub(super) const fn output(&self) -> &Receiver<Event> {
+        &self.output
+    }
+
+    pub(super) fn last_words(&self) -> String {
+        self.last_words.quoted()
+    }
+
+    /// Waits up to `grace` for the process to end and says how it did.
+    ///
+    /// It stays unreaped, so that its id cannot be given to a stranger before
+    /// its group is killed.
+    pub(super) fn wait(&self, grace: Duration) -> Option<String> {
+        let until = Instant::now() + grace;
+        let mut nap = Duration::from_micros(100);
+        loop {
+            match self.look() {
+                Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => {}
+                Ok(WaitStatus::Exited(_, code)) => {
+                    return Some(format!("ended with exit code {code}"));
+                }
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    return Some(format!("was ended by {signal}"));
+                }
+                Ok(_) | Err(_) => return Some("ended".to_owned()),
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            thread::sleep(nap);
+            nap = (nap * 2).min(LONGEST_NAP);
+        }
+    }
+
+    fn look(&self) -> Result<WaitStatus, Errno> {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(self.group()), flags)
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Kills the whole group and reaps its leader.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        // The leader is not reaped yet, so the group's id is still its own.
+        // An empty group is what this is for.
+        let _ = killpg(self.group(), Signal::SIGKILL);
+        self.child.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here: the process is gone or
+        // was never ours.
+        let _ = self.end();
+    }
+}

@@ -1,0 +1,35 @@
+//! The subcommands, one file each.
+
+mod drawing;
+mod exec;
+mod list;
+mod measuring;
+mod report;
+mod runner;
+mod sweep;
+mod table;
+mod tether;
+mod verify;
+
+use std::process::ExitCode;
+
+use crate::{cli::Command, error::Error};
+
+/// Does what the command line asks.
+///
+/// # Errors
+///
+/// If the command could not do its work at all; what failed to measure is
+/// part of the exit code instead.
+pub(crate) fn execute(command: Command) -> Result<ExitCode, Error> {
+    let end = match command {
+        Command::Sweep(arguments) => sweep::execute(&arguments)?,
+        Command::Table(arguments) => table::execute(&arguments)?,
+        Command::Verify(arguments) => verify::execute(&arguments)?,
+        Command::Report(arguments) => report::execute(&arguments)?,
+        Command::List => list::execute()?,
+        Command::Runner(arguments) => runner::execute(arguments)?,
+        Command::Exec(arguments) => return exec::execute(&arguments),
+    };
+    Ok(end.into())
+}

@@ -1,0 +1,281 @@
+//! One block: incarnations of its runners, and rounds over all of them.
+
+use std::time::{Duration, Instant};
+
+use harness::{
+    FailureKind,
+    protocol::Phase,
+    record::{
+        BlockEndRecord, BlockRecord, Failure, Outcome, Record, RoundRecord, Sample, StopReason,
+        Validity,
+    },
+};
+use stats::BalancedOrder;
+
+use super::{
+    Bench, Stop,
+    budget::Slice,
+    cast::{Cast, Loss},
+    history::History,
+    precision,
+    validity::Observer,
+};
+use crate::{environment, plan, plan::PlannedBlock};
+
+/// Rounds between two looks at the intervals, which cost some milliseconds.
+const ROUNDS_BETWEEN_INTERVALS: u32 = 4;
+
+/// Measures a block until it is precise, its slice of the time is spent, or
+/// it has all its rounds. At least one round is taken.
+pub(super) fn measure(
+    bench: &mut Bench<'_>,
+    planned: &PlannedBlock,
+    block_index: usize,
+    length: Duration,
+) -> Result<(), Stop> {
+    let block = &planned.record;
+    let history = History::of(bench.journal.records(), block);
+    let mut run = BlockRun {
+        block,
+        block_index,
+        order: BalancedOrder::new(
+            block.configurations.len(),
+            bench.config.seed ^ (block_index as u64) << 32,
+        ),
+        history,
+        slice: Slice::starting_now(length),
+        losses: Vec::new(),
+        bench,
+    };
+    let reason = run.to_the_end()?;
+    run.record_losses_alone()?;
+    let end = BlockEndRecord { block: block.block.clone(), reason };
+    bench.journal.append(&[Record::BlockEnd(end)])?;
+    bench.journal.sync()?;
+    bench.progress.leave(block, reason);
+    Ok(())
+}
+
+struct BlockRun<'a, 'b> {
+    bench: &'a mut Bench<'b>,
+    block: &'a BlockRecord,
+    block_index: usize,
+    order: BalancedOrder,
+    history: History,
+    slice: Slice,
+    /// Failures that no round has recorded yet.
+    losses: Vec<Loss>,
+}
+
+/// Why an incarnation had no more rounds.
+enum LifeEnd {
+    /// The block is done.
+    Block(StopReason),
+    /// It is the next incarnation's turn.
+    NextLife,
+}
+
+impl BlockRun<'_, '_> {
+    fn to_the_end(&mut self) -> Result<StopReason, Stop> {
+        if !self.history.begun {
+            self.bench.journal.append(&[Record::Block(self.block.clone())])?;
+            self.skip_what_does_not_fit();
+        }
+        let mut lives = self.bench.config.incarnations;
+        for life in 0.. {
+            if self.live().next().is_none() {
+                return Ok(StopReason::AllFailed);
+            }
+            match self.live_once(life, &mut lives)? {
+                LifeEnd::Block(reason) => return Ok(reason),
+                LifeEnd::NextLife if life + 1 >= lives => return Ok(StopReason::TimeBudget),
+                LifeEnd::NextLife => {}
+            }
+        }
+        Ok(StopReason::TimeBudget)
+    }
+
+    /// One incarnation: its runners are started, take their rounds and end.
+    fn live_once(&mut self, life: u32, lives: &mut u32) -> Result<LifeEnd, Stop> {
+        let begun = Instant::now();
+        let incarnation = self.history.next_incarnation;
+        let saturating = self
+            .block
+            .configurations
+            .iter()
+            .any(|configuration| configuration.workers.get() >= self.block.available_cores);
+        let mut observer = Observer::begin(self.bench.config.validity, saturating);
+        let wanted: Vec<usize> = self.live().collect();
+        let (mut cast, losses) = Cast::launch(
+            self.bench,
+            self.block,
+            self.block_index,
+            incarnation,
+            wanted.into_iter(),
+        )?;
+        self.note(losses);
+        let rounds = self.rounds(&mut cast, &mut observer, incarnation, life, lives, begun);
+        let end = match rounds {
+            Ok(end) => end,
+            Err(stop) => {
+                let records = cast.abandon().into_iter().map(Record::Incarnation);
+                self.bench.journal.append(&records.collect::<Vec<_>>())?;
+                return Err(stop);
+            }
+        };
+        let (records, losses) = cast.retire()?;
+        self.note(losses);
+        let records: Vec<Record> = records.into_iter().map(Record::Incarnation).collect();
+        self.bench.journal.append(&records)?;
+        self.history.next_incarnation = incarnation + 1;
+        Ok(end)
+    }
+
+    fn rounds(
+        &mut self,
+        cast: &mut Cast,
+        observer: &mut Observer,
+        incarnation: u32,
+        life: u32,
+        lives: &mut u32,
+        begun: Instant,
+    ) -> Result<LifeEnd, Stop> {
+        let losses = cast.warm_up(&self.order.round(self.history.next_round))?;
+        self.note(losses);
+        observer.own(cast.trees());
+        let set_up = begun.elapsed();
+        for taken in 1.. {
+            let round_begun = Instant::now();
+            self.round(cast, observer, incarnation)?;
+            let round = round_begun.elapsed();
+            self.bench.progress.advance(self.slice.spent());
+            if taken == 1 && life == 0 {
+                *lives = self.slice.incarnations(self.bench.config.incarnations, set_up, round);
+            }
+            if let Some(end) = self.end_of_life(taken, life, *lives, round) {
+                return Ok(end);
+            }
+        }
+        Ok(LifeEnd::NextLife)
+    }
+
+    /// Samples everybody once, in the balanced order, and writes it down.
+    fn round(
+        &mut self,
+        cast: &mut Cast,
+        observer: &mut Observer,
+        incarnation: u32,
+    ) -> Result<(), Stop> {
+        // A contaminated round is repeated: the order counts those that count.
+        let order = self.order.round(self.history.clean_rounds());
+        let mut samples = self.lost_samples();
+        for index in order {
+            if let Some(outcome) = cast.sample(index)? {
+                if let Outcome::Failed(failure) = &outcome {
+                    self.bench.progress.failed(&self.block.configurations[index], failure);
+                }
+                samples.push(Sample { configuration: index, outcome });
+            }
+        }
+        self.write_round(incarnation, samples, observer.after_round())
+    }
+
+    fn write_round(
+        &mut self,
+        incarnation: u32,
+        samples: Vec<Sample>,
+        validity: Validity,
+    ) -> Result<(), Stop> {
+        let round = self.history.next_round;
+        let block = self.block.block.clone();
+        let record = RoundRecord { block, round, incarnation, samples, validity };
+        self.history.add(&record, self.block.configurations.len());
+        self.bench.progress.round(!record.validity.contaminated.is_empty());
+        Ok(self.bench.journal.append(&[Record::Round(record)])?)
+    }
+
+    fn end_of_life(&self, taken: u32, life: u32, lives: u32, round: Duration) -> Option<LifeEnd> {
+        let config = self.bench.config;
+        if self.live().next().is_none() {
+            return Some(LifeEnd::Block(StopReason::AllFailed));
+        }
+        let clean = self.history.clean_rounds();
+        if clean >= config.max_rounds {
+            return Some(LifeEnd::Block(StopReason::MaxRounds));
+        }
+        let last = life + 1 >= lives;
+        if taken.is_multiple_of(ROUNDS_BETWEEN_INTERVALS) && self.is_precise() {
+            // The luck of one incarnation is not precision: the others are
+            // heard as well, if only briefly.
+            return Some(if last {
+                LifeEnd::Block(StopReason::Precise)
+            } else {
+                LifeEnd::NextLife
+            });
+        }
+        let share = config.max_rounds.div_ceil(lives.max(1));
+        if !last && clean >= share.saturating_mul(life + 1) {
+            return Some(LifeEnd::NextLife);
+        }
+        if !self.slice.has_room(life, lives, round) {
+            return Some(LifeEnd::NextLife);
+        }
+        None
+    }
+
+    fn is_precise(&self) -> bool {
+        let config = self.bench.config;
+        let configurations = self.block.configurations.len();
+        precision::reached(&self.history, configurations, config.precision, config.seed)
+    }
+
+    /// Configurations that have not failed.
+    fn live(&self) -> impl Iterator<Item = usize> {
+        let lost = |index: &usize| self.losses.iter().any(|(lost, _)| lost == index);
+        (0..self.block.configurations.len())
+            .filter(move |index| !self.history.failed.contains(index) && !lost(index))
+    }
+
+    fn skip_what_does_not_fit(&mut self) {
+        let Some(available) = environment::available_memory() else { return };
+        let limit = (available as f64 * self.bench.config.memory_share) as u64;
+        let skipped = plan::beyond_memory(self.block, limit).into_iter().map(|(index, need)| {
+            let mib = |bytes: u64| bytes >> 20;
+            let message = format!(
+                "not run: it needs {} MiB beside the others, and the block may use {} of {} MiB\nhelp: free memory, raise `memory_share` or choose a smaller size",
+                mib(need), mib(limit), mib(available),
+            );
+            let failure = Failure { kind: FailureKind::Skipped, phase: Phase::Load, message };
+            (index, failure)
+        });
+        let skipped: Vec<Loss> = skipped.collect();
+        self.note(skipped);
+    }
+
+    fn note(&mut self, losses: Vec<Loss>) {
+        for (index, failure) in &losses {
+            self.bench.progress.failed(&self.block.configurations[*index], failure);
+        }
+        self.losses.extend(losses);
+    }
+
+    fn lost_samples(&mut self) -> Vec<Sample> {
+        let losses = std::mem::take(&mut self.losses).into_iter();
+        losses
+            .map(|(configuration, failure)| Sample {
+                configuration,
+                outcome: Outcome::Failed(failure),
+            })
+            .collect()
+    }
+
+    /// A round of nothing but the failures that no other round tells.
+    fn record_losses_alone(&mut self) -> Result<(), Stop> {
+        let samples = self.lost_samples();
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let incarnation = self.history.next_incarnation;
+        self.write_round(incarnation, samples, Validity::default())
+    }
+}

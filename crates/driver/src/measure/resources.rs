@@ -1,0 +1,149 @@
+//! What the process trees of the runners use, read from `/proc`.
+//!
+//! Processor time comes from each process's own clock, which is exact to the
+//! nanosecond and includes threads that have ended; of processes that have
+//! ended and were waited for, the kernel tells it in ticks. Context switches
+//! of ended threads and processes are lost.
+
+use std::{collections::HashMap, sync::OnceLock};
+
+use harness::record::Resources;
+use nix::{
+    time::{clock_getcpuclockid, clock_gettime},
+    unistd::Pid,
+};
+use procfs::process::{Process, Stat};
+
+/// All processes of the machine at one moment.
+pub(super) struct Census {
+    by_id: HashMap<i32, Stat>,
+}
+
+/// The processes of one runner: it, its descendants and its group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree(Vec<i32>);
+
+impl Census {
+    /// Looks at every process once.
+    pub(super) fn take() -> Self {
+        let processes = procfs::process::all_processes().into_iter().flatten().flatten();
+        let stats = processes.filter_map(|process| process.stat().ok());
+        Self { by_id: stats.map(|stat| (stat.pid, stat)).collect() }
+    }
+
+    /// The tree of the runner with this process id.
+    pub(super) fn tree(&self, runner: u32) -> Tree {
+        let root = runner.cast_signed();
+        let belongs = |stat: &&Stat| stat.pgrp == root || self.descends(stat.pid, root);
+        Tree(self.by_id.values().filter(belongs).map(|stat| stat.pid).collect())
+    }
+
+    fn descends(&self, pid: i32, root: i32) -> bool {
+        // Parents are older than children, so this ends; the limit is for a
+        // census in which an id was given away twice.
+        const DEEPEST: usize = 64;
+        let parent = |pid: &i32| self.by_id.get(pid).map(|stat| stat.ppid);
+        std::iter::successors(Some(pid), parent).take(DEEPEST).any(|ancestor| ancestor == root)
+    }
+}
+
+impl Tree {
+    /// Every process of these trees.
+    pub(super) fn union(trees: impl IntoIterator<Item = Self>) -> Self {
+        Self(trees.into_iter().flat_map(|tree| tree.0).collect())
+    }
+
+    /// Processor time so far, of ended children too, in nanoseconds.
+    pub(super) fn cpu_ns(&self) -> u64 {
+        let of = |&pid: &i32| {
+            let children = Process::new(pid).and_then(|process| process.stat());
+            cpu_clock_ns(pid) + children.map_or(0, |stat| children_ns(&stat))
+        };
+        self.0.iter().map(of).sum()
+    }
+
+    /// Everything used so far; `runs` is left at zero.
+    pub(super) fn used(&self) -> Resources {
+        let mut used = Resources { processes: self.0.len() as u64, ..Resources::default() };
+        for process in self.0.iter().filter_map(|&pid| Process::new(pid).ok()) {
+            add(&mut used, &process);
+        }
+        used
+    }
+
+    /// Memory in use now, shared pages counted once over the tree, in bytes.
+    pub(super) fn pss_bytes(&self) -> u64 {
+        let of = |&pid: &i32| {
+            let rollup = Process::new(pid).and_then(|process| process.smaps_rollup()).ok()?;
+            rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
+        };
+        self.0.iter().filter_map(of).sum()
+    }
+}
+
+/// What was used between two looks at the same tree.
+pub(super) fn difference(before: &Resources, after: &Resources) -> Resources {
+    Resources {
+        runs: after.runs,
+        cpu_ns: after.cpu_ns.saturating_sub(before.cpu_ns),
+        voluntary_switches: after.voluntary_switches.saturating_sub(before.voluntary_switches),
+        involuntary_switches: after
+            .involuntary_switches
+            .saturating_sub(before.involuntary_switches),
+        minor_faults: after.minor_faults.saturating_sub(before.minor_faults),
+        major_faults: after.major_faults.saturating_sub(before.major_faults),
+        peak_pss_bytes: before.peak_pss_bytes.max(after.peak_pss_bytes),
+        processes: before.processes.max(after.processes),
+    }
+}
+
+/// Processor time of the driver itself, in nanoseconds.
+pub(super) fn own_cpu_ns() -> u64 {
+    cpu_clock_ns(std::process::id().cast_signed())
+}
+
+fn add(used: &mut Resources, process: &Process) {
+    used.cpu_ns += cpu_clock_ns(process.pid());
+    if let Ok(stat) = process.stat() {
+        used.cpu_ns += children_ns(&stat);
+        used.minor_faults += stat.minflt + stat.cminflt;
+        used.major_faults += stat.majflt + stat.cmajflt;
+    }
+    let threads = process.tasks().into_iter().flatten().flatten();
+    for status in threads.filter_map(|thread| thread.status().ok()) {
+        used.voluntary_switches += status.voluntary_ctxt_switches.unwrap_or(0);
+        used.involuntary_switches += status.nonvoluntary_ctxt_switches.unwrap_or(0);
+    }
+}
+
+/// Zero for a process that is gone: its parent's children's time has it then.
+fn cpu_clock_ns(pid: i32) -> u64 {
+    let time = clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime);
+    time.map_or(0, |time| {
+        let nanoseconds = time.tv_sec() * 1_000_000_000 + time.tv_nsec();
+        u64::try_from(nanoseconds).unwrap_or(0)
+    })
+}
+
+fn children_ns(stat: &Stat) -> u64 {
+    static NS_PER_TICK: OnceLock<u64> = OnceLock::new();
+    let ns_per_tick = NS_PER_TICK.get_or_init(|| 1_000_000_000 / procfs::ticks_per_second().max(1));
+    u64::try_from(stat.cutime + stat.cstime).unwrap_or(0) * ns_per_tick
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_holds_the_process_and_its_children_and_uses_time_and_memory() {
+        let mut child = std::process::Command::new("sleep").arg("5").spawn().expect("sleep");
+        let tree = Census::take().tree(std::process::id());
+        let (pids, used, pss) = (tree.0.clone(), tree.used(), tree.pss_bytes());
+        child.kill().expect("kill");
+        child.wait().expect("wait");
+        assert!(pids.contains(&child.id().cast_signed()));
+        assert!(used.cpu_ns > 0 && used.minor_faults > 0 && used.processes >= 2, "{used:?}");
+        assert!(pss > 100 << 10, "{pss} bytes for a test binary and sleep");
+    }
+}

@@ -1,0 +1,219 @@
+//! What else the machine did during a round, and whether the round counts.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    time::{Duration, Instant},
+};
+
+use harness::record::Validity;
+use nix::{
+    sched::{CpuSet, sched_getaffinity},
+    unistd::Pid,
+};
+
+use super::resources::{self, Tree};
+use crate::{config::ValidityLimits, environment};
+
+/// The kernel counts processor time in ticks of 10 ms, so shares are taken
+/// over at least this long; a shorter round shares the verdict of the time
+/// around it.
+const WINDOW: Duration = Duration::from_millis(500);
+
+/// A look costs about a millisecond, so one is not taken after every round of
+/// a few hundred microseconds.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// Watches the machine during an incarnation.
+pub(super) struct Observer {
+    limits: ValidityLimits,
+    /// Whether the block itself can keep all cores busy: then tasks wait for a
+    /// core without anybody else's doing.
+    saturating: bool,
+    cores: CpuSet,
+    own: Tree,
+    looks: VecDeque<Look>,
+    verdict: Validity,
+}
+
+/// Running totals at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Instant,
+    cores: CoreTimes,
+    own_ns: u64,
+    swapped_in: u64,
+    throttled: u64,
+    /// In microseconds.
+    pressure: u64,
+}
+
+/// Ticks of the cores that can be used here, summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct CoreTimes {
+    total: u64,
+    busy: u64,
+    steal: u64,
+}
+
+impl Observer {
+    /// Begins to watch, before the runners are started.
+    pub(super) fn begin(limits: ValidityLimits, saturating: bool) -> Self {
+        let mut observer = Self {
+            limits,
+            saturating,
+            cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
+            own: Tree::default(),
+            looks: VecDeque::new(),
+            verdict: Validity::default(),
+        };
+        observer.looks.push_back(observer.look());
+        observer
+    }
+
+    /// Names the processes whose time is the sweep's own.
+    pub(super) fn own(&mut self, trees: Tree) {
+        self.own = trees;
+    }
+
+    /// What the machine did during the round that has just ended.
+    pub(super) fn after_round(&mut self) -> Validity {
+        let newest = self.looks.back().map(|look| look.at.elapsed());
+        if newest.is_none_or(|age| age >= BETWEEN_LOOKS) {
+            let now = self.look();
+            self.looks.push_back(now);
+            // The oldest that is kept is the youngest beyond the window.
+            while self.looks.len() > 2 && now.at - self.looks[1].at >= WINDOW {
+                self.looks.pop_front();
+            }
+            self.verdict = self.judge(&self.looks[0], &now);
+        }
+        self.verdict.clone()
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            at: Instant::now(),
+            cores: fs::read_to_string("/proc/stat")
+                .map_or_else(|_| CoreTimes::default(), |stat| core_times(&stat, &self.cores)),
+            own_ns: resources::own_cpu_ns() + self.own.cpu_ns(),
+            swapped_in: counter("/proc/vmstat", "pswpin "),
+            throttled: environment::throttled_periods().unwrap_or(0),
+            pressure: counter("/proc/pressure/cpu", "some "),
+        }
+    }
+
+    fn judge(&self, from: &Look, to: &Look) -> Validity {
+        let elapsed = to.at - from.at;
+        let total = to.cores.total.saturating_sub(from.cores.total);
+        if total == 0 || elapsed < WINDOW / 2 {
+            return Validity::default();
+        }
+        let share = |ticks: f64| (ticks / total as f64).clamp(0.0, 1.0);
+        let busy = to.cores.busy.saturating_sub(from.cores.busy) as f64;
+        let own = to.own_ns.saturating_sub(from.own_ns) as f64 / NS_PER_TICK;
+        let steal = share(to.cores.steal.saturating_sub(from.cores.steal) as f64);
+        let others = share(busy - own);
+        let waited = to.pressure.saturating_sub(from.pressure) as f64 / elapsed.as_micros() as f64;
+        let mut contaminated = Vec::new();
+        if steal > self.limits.max_steal {
+            contaminated.push(format!("the hypervisor took {:.0} % of the cores", steal * 100.0));
+        }
+        if others > self.limits.max_others {
+            contaminated.push(format!("other processes used {:.0} % of the cores", others * 100.0));
+        }
+        if to.swapped_in > from.swapped_in {
+            contaminated.push("memory was swapped in".to_owned());
+        }
+        if to.throttled > from.throttled {
+            contaminated.push("the cgroup's processor quota was used up".to_owned());
+        }
+        if !self.saturating && waited > self.limits.max_pressure {
+            contaminated
+                .push(format!("tasks waited for a core {:.0} % of the time", waited * 100.0));
+        }
+        Validity { steal, others, contaminated }
+    }
+}
+
+/// `/proc/stat` counts in units of 1/100 s on every architecture that Linux
+/// shows to programs (`USER_HZ`).
+const NS_PER_TICK: f64 = 1e7;
+
+/// The lines `cpuN user nice system idle iowait irq softirq steal …` of `cores`.
+fn core_times(stat: &str, cores: &CpuSet) -> CoreTimes {
+    let mut sum = CoreTimes::default();
+    for line in stat.lines() {
+        let mut fields = line.split_whitespace();
+        let number = fields.next().and_then(|name| name.strip_prefix("cpu")?.parse().ok());
+        if !number.is_some_and(|number| cores.is_set(number).unwrap_or(false)) {
+            continue;
+        }
+        let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+        let [user, nice, system, idle, iowait, irq, softirq, steal, ..] = ticks[..] else {
+            continue;
+        };
+        let busy = user + nice + system + irq + softirq;
+        sum.busy += busy;
+        sum.steal += steal;
+        sum.total += busy + idle + iowait + steal;
+    }
+    sum
+}
+
+/// The last number in the line of `path` that begins with `name`; zero where
+/// the kernel has no such file.
+fn counter(path: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name));
+    let number = line.and_then(|line| line.rsplit([' ', '=']).next()?.parse().ok());
+    number.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: ValidityLimits =
+        ValidityLimits { max_steal: 0.05, max_others: 0.1, max_pressure: 0.5 };
+
+    fn judged(cores: CoreTimes, own_ms: u64) -> Validity {
+        let observer = Observer::begin(LIMITS, true);
+        let from = Look {
+            at: Instant::now(),
+            cores: CoreTimes::default(),
+            own_ns: 0,
+            swapped_in: 0,
+            throttled: 0,
+            pressure: 0,
+        };
+        let to = Look {
+            at: from.at + Duration::from_secs(1),
+            cores,
+            own_ns: own_ms * 1_000_000,
+            ..from
+        };
+        observer.judge(&from, &to)
+    }
+
+    #[test]
+    fn what_the_sweep_itself_uses_does_not_contaminate() {
+        let validity = judged(CoreTimes { total: 200, busy: 190, steal: 0 }, 1_850);
+        assert!(validity.contaminated.is_empty(), "{validity:?}");
+    }
+
+    #[test]
+    fn what_others_use_and_what_the_hypervisor_takes_contaminates() {
+        let validity = judged(CoreTimes { total: 200, busy: 150, steal: 40 }, 500);
+        assert_eq!(validity.contaminated.len(), 2, "{validity:?}");
+        assert!((validity.steal - 0.2).abs() < 1e-9 && (validity.others - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn only_the_cores_that_can_be_used_here_are_counted() {
+        let mut cores = CpuSet::new();
+        cores.set(1).expect("core 1");
+        let stat = "cpu 9 9 9 9 9 9 9 9 0 0\ncpu0 9 9 9 9 9 9 9 9 0 0\ncpu1 1 2 3 10 0 4 5 6 0 0\n";
+        assert_eq!(core_times(stat, &cores), CoreTimes { total: 31, busy: 15, steal: 6 });
+    }
+}

@@ -1,0 +1,38 @@
+//! The folder that a sweep owns, and the journal in it.
+//!
+//! Killed at any instant, a sweep loses at most the round in progress:
+//! records are appended a round at a time, and every other file is replaced
+//! as a whole.
+
+mod folder;
+mod journal;
+
+use std::{io, path::Path};
+
+pub(crate) use folder::{Folder, fresh_path, point_latest};
+pub(crate) use journal::Journal;
+
+/// The folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}\nhelp: {help}")]
+pub(crate) struct StorageError {
+    problem: String,
+    help: &'static str,
+}
+
+impl StorageError {
+    fn new(problem: String, help: &'static str) -> Self {
+        Self { problem, help }
+    }
+
+    fn writing(path: &Path, cause: io::Error) -> Self {
+        let help =
+            "check the free space and your permissions, or choose another folder with `--out`";
+        Self::new(format!("cannot write `{}`: {cause}", path.display()), help)
+    }
+
+    fn reading(path: &Path, cause: io::Error) -> Self {
+        let help = "name a folder that `driver sweep` wrote, e.g. `reports/latest`";
+        Self::new(format!("cannot read `{}`: {cause}", path.display()), help)
+    }
+}

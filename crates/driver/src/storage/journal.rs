@@ -1,0 +1,156 @@
+//! `records.jsonl`: what was measured, a line a record.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use harness::record::{RECORD_VERSION, Record, SweepRecord};
+
+use super::StorageError;
+
+/// All records so far, in memory and, if there is a folder, in its file.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    records: Vec<Record>,
+    file: Option<(PathBuf, File)>,
+}
+
+impl Journal {
+    /// A journal that is not kept.
+    pub(crate) fn in_memory(seed: u64) -> Self {
+        Self { records: vec![header(seed)], file: None }
+    }
+
+    /// A new journal in `path`, which must not exist yet.
+    pub(super) fn create(path: &Path, seed: u64) -> Result<Self, StorageError> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|cause| StorageError::writing(path, cause))?;
+        lock(path, &file)?;
+        let mut journal = Self { records: Vec::new(), file: Some((path.to_owned(), file)) };
+        journal.append(&[header(seed)])?;
+        Ok(journal)
+    }
+
+    /// The journal in `path`, to go on with. A torn last line, the round that
+    /// was being written when the writer was killed, is cut off.
+    pub(super) fn resume(path: &Path) -> Result<Self, StorageError> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .open(path)
+            .map_err(|cause| StorageError::reading(path, cause))?;
+        lock(path, &file)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|cause| StorageError::reading(path, cause))?;
+        let parsed = parse(path, &bytes)?;
+        file.set_len(parsed.valid_bytes as u64)
+            .map_err(|cause| StorageError::writing(path, cause))?;
+        Ok(Self { records: parsed.records, file: Some((path.to_owned(), file)) })
+    }
+
+    /// The records in `path`, to look at.
+    pub(super) fn read(path: &Path) -> Result<Vec<Record>, StorageError> {
+        let bytes = std::fs::read(path).map_err(|cause| StorageError::reading(path, cause))?;
+        Ok(parse(path, &bytes)?.records)
+    }
+
+    /// Every record so far.
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Adds records, all of them in one write.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub(crate) fn append(&mut self, records: &[Record]) -> Result<(), StorageError> {
+        if let Some((path, file)) = &mut self.file {
+            let mut lines = Vec::new();
+            for record in records {
+                serde_json::to_writer(&mut lines, record).expect("records are plain data");
+                lines.push(b'\n');
+            }
+            file.write_all(&lines).map_err(|cause| StorageError::writing(path, cause))?;
+        }
+        self.records.extend_from_slice(records);
+        Ok(())
+    }
+
+    /// Waits until the records are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot take them.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        match &self.file {
+            Some((path, file)) => {
+                file.sync_data().map_err(|cause| StorageError::writing(path, cause))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+const fn header(seed: u64) -> Record {
+    Record::Sweep(SweepRecord { version: RECORD_VERSION, seed })
+}
+
+/// Two sweeps that append to one file would tear each other's rounds.
+fn lock(path: &Path, file: &File) -> Result<(), StorageError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let problem = format!("another sweep is writing `{}`", path.display());
+            Err(StorageError::new(problem, "wait until it ends, or interrupt it"))
+        }
+        Err(TryLockError::Error(cause)) => Err(StorageError::writing(path, cause)),
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<report::ParsedRecords, StorageError> {
+    report::parse_records(bytes).map_err(|error| {
+        let help = "the file is damaged; measure again into a new folder";
+        StorageError::new(format!("`{}`: {error}", path.display()), help)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::record::{BlockEndRecord, StopReason};
+
+    fn end(block: &str) -> Record {
+        Record::BlockEnd(BlockEndRecord { block: block.to_owned(), reason: StopReason::Precise })
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_and_writing_goes_on_behind_the_whole_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("records.jsonl");
+        let mut journal = Journal::create(&path, 3).expect("created");
+        journal.append(&[end("a")]).expect("appended");
+        drop(journal);
+        let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
+        file.write_all(b"{\"record\":\"round\",\"blo").expect("torn");
+        drop(file);
+        let mut journal = Journal::resume(&path).expect("resumed");
+        assert_eq!(journal.records().len(), 2);
+        journal.append(&[end("b")]).expect("appended");
+        assert_eq!(Journal::read(&path).expect("read"), journal.records());
+    }
+
+    #[test]
+    fn two_sweeps_cannot_write_to_one_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("records.jsonl");
+        let _first = Journal::create(&path, 3).expect("created");
+        let second = Journal::resume(&path).expect_err("locked");
+        assert!(second.to_string().contains("another sweep"), "{second}");
+    }
+}
