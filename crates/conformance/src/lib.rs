@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod bench;
 mod cells;
 mod deaths;
 mod isolation;
 
 pub use answers::gives_right_answers;
+pub use bench::bench_workloads;
 pub use deaths::{dies_with_its_parent, reports_dead_workers};
 pub use isolation::{Isolated, isolated};
 
