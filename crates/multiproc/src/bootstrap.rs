@@ -17,7 +17,7 @@ use std::{
 use nix::unistd::dup2_stdin;
 
 use crate::{
-    EntryPoint,
+    EntryPoint, TaskPanic,
     code::join_family,
     process::{Birth, CHILD_VARIABLE, Doorway, Inheritance, die_with_parent},
 };
@@ -104,6 +104,11 @@ pub(crate) fn live(name: &str, entry: EntryPoint, inheritance: Inheritance) -> !
     let name = std::ffi::CString::new(name.split('\0').next().unwrap_or_default());
     let _ = name.map(|name| nix::sys::prctl::set_name(&name));
     let lived = catch_unwind(AssertUnwindSafe(|| (entry.run)(inheritance)));
+    if lived.is_err()
+        && let Some(panic) = TaskPanic::captured()
+    {
+        eprintln!("multiproc: process {} panicked at {panic}", std::process::id());
+    }
     exit(if lived.is_ok() { 0 } else { PANICKED })
 }
 

@@ -105,7 +105,8 @@ thread_local! {
 impl TaskPanic {
     /// Makes this process keep the place and message of a panic for
     /// [`TaskFn::run`] instead of printing them. For worker processes, whose
-    /// parent reports the panic.
+    /// parent reports the panic. One outside a task ends the process, which
+    /// prints it then.
     pub fn capture() {
         panic::set_hook(Box::new(|info| {
             LAST_PANIC.with(|last| *last.borrow_mut() = Some(describe(info)));
@@ -113,8 +114,12 @@ impl TaskPanic {
     }
 
     fn take() -> Self {
-        let message = LAST_PANIC.with(|last| last.borrow_mut().take());
-        Self { message: message.unwrap_or_else(|| "an unknown place".to_owned()) }
+        Self { message: Self::captured().unwrap_or_else(|| "an unknown place".to_owned()) }
+    }
+
+    /// The last panic that was kept and not told yet.
+    pub(crate) fn captured() -> Option<String> {
+        LAST_PANIC.with(|last| last.borrow_mut().take())
     }
 }
 

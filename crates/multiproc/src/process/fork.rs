@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Child, Inheritance, die_with_parent};
-use crate::{EntryPoint, Error, Result, StartMethod, bootstrap, descriptors};
+use crate::{EntryPoint, Error, Result, StartMethod, bootstrap, code::family_key, descriptors};
 
 pub(super) fn start(name: &str, entry: EntryPoint, inheritance: Inheritance) -> Result<Child> {
     let threads = thread_count()?;
@@ -22,6 +22,8 @@ pub(super) fn fork_into(
     entry: EntryPoint,
     inheritance: Inheritance,
 ) -> std::io::Result<libc::pid_t> {
+    // Made before the copy, so that both have the same.
+    let _ = family_key();
     // What is buffered would be written by both.
     let _ = std::io::stdout().flush();
     let parent = nix::unistd::getpid();
