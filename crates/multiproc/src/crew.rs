@@ -9,7 +9,7 @@ use nix::{
 
 use crate::{
     Child, EntryPoint, Error, ExitStatus, Inheritance, PoolConfig, Result, process,
-    process::poll_timeout,
+    process::{LAST_BREATH, poll_timeout},
 };
 
 /// Processors that this process can use: affinity and cgroup quota counted.
@@ -23,10 +23,6 @@ pub fn cpu_count() -> std::num::NonZeroUsize {
 pub struct Crew {
     members: Vec<Child>,
 }
-
-/// From the moment a dying process closes its descriptors until it can be
-/// reaped; releasing its memory is most of that.
-const LAST_BREATH: Duration = Duration::from_secs(1);
 
 impl Crew {
     /// Starts one process for each of `inheritances`, as `config`

@@ -55,6 +55,10 @@ impl fmt::Display for ExitStatus {
     }
 }
 
+/// From the moment a dying process closes its descriptors until it can be
+/// reaped; releasing its memory is most of that.
+pub(crate) const LAST_BREATH: Duration = Duration::from_secs(1);
+
 /// Who collects the exit status.
 #[derive(Debug)]
 pub(super) enum Reaper {
@@ -134,7 +138,8 @@ impl Child {
         }
     }
 
-    fn has_ended(&self, timeout: Option<Duration>) -> Result<bool> {
+    /// Whether the process has ended, or does so within `timeout`.
+    pub(super) fn has_ended(&self, timeout: Option<Duration>) -> Result<bool> {
         let timeout = timeout.map_or(PollTimeout::NONE, poll_timeout);
         let mut fds = [PollFd::new(self.sentinel(), PollFlags::POLLIN)];
         loop {

@@ -12,6 +12,7 @@ use std::{
         unix::net::UnixStream,
     },
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use nix::{sys::wait::waitpid, unistd::Pid};
@@ -19,7 +20,7 @@ use nix::{sys::wait::waitpid, unistd::Pid};
 use super::{
     Birth, Child, ExitStatus, Inheritance,
     birth::{receive_with_descriptors, send_with_descriptors},
-    child::{Reaper, open_pidfd},
+    child::{LAST_BREATH, Reaper, open_pidfd},
     exec, fork,
 };
 use crate::{EntryPoint, Error, ParentEnd, Result, StartMethod};
@@ -42,9 +43,16 @@ static SERVER: Mutex<Option<(Pid, Arc<Server>)>> = Mutex::new(None);
 pub(super) fn start(name: &str, entry: EntryPoint, inheritance: Inheritance) -> Result<Child> {
     let birth = Birth::new(name, entry, inheritance);
     let server = current()?;
-    let (pid, pidfd) = server
-        .fork(&birth)
-        .map_err(|source| Error::Start { method: StartMethod::ForkServer, source })?;
+    let forked = match server.fork(&birth) {
+        // It was killed. What it may have forked has died with it.
+        Err(_) if server.process.has_ended(Some(LAST_BREATH))? => {
+            let server = current()?;
+            server.fork(&birth).map(|forked| (server, forked))
+        }
+        forked => forked.map(|forked| (server, forked)),
+    };
+    let (server, (pid, pidfd)) =
+        forked.map_err(|source| Error::Start { method: StartMethod::ForkServer, source })?;
     Ok(Child::new(pid, pidfd, Reaper::Server(server)))
 }
 
@@ -56,7 +64,7 @@ fn current() -> Result<Arc<Server>> {
         if owner != this_process {
             // The parent's: dropping it would close descriptors that are not ours.
             std::mem::forget(server);
-        } else if server.is_alive() {
+        } else if !server.process.has_ended(Some(Duration::ZERO))? {
             *slot = Some((owner, Arc::clone(&server)));
             return Ok(server);
         }
@@ -73,12 +81,6 @@ impl Server {
         let inheritance = Inheritance { payload: Vec::new(), descriptors: vec![theirs.into()] };
         let process = exec::start("forkserver", EntryPoint::new(serve), inheritance)?;
         Ok(Self { socket: Mutex::new(ParentEnd::new(ours)), process })
-    }
-
-    fn is_alive(&self) -> bool {
-        let mut fds =
-            [nix::poll::PollFd::new(self.process.sentinel(), nix::poll::PollFlags::POLLIN)];
-        matches!(nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO), Ok(0))
     }
 
     fn fork(&self, birth: &Birth) -> io::Result<(libc::pid_t, OwnedFd)> {

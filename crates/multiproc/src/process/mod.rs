@@ -12,8 +12,8 @@ use std::os::fd::OwnedFd;
 
 pub(crate) use birth::Birth;
 pub(crate) use birth::{receive_with_descriptors, send_with_descriptors};
-pub(crate) use child::poll_timeout;
 pub use child::{Child, ExitStatus};
+pub(crate) use child::{LAST_BREATH, poll_timeout};
 pub(crate) use exec::{CHILD_VARIABLE, Doorway};
 pub(crate) use parent_death::die_with_parent;
 
