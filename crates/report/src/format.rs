@@ -78,10 +78,18 @@ pub(crate) fn number_estimate(estimate: &Estimate) -> String {
 /// without either there were too few values.
 pub(crate) fn interval(estimate: &Estimate, show: impl Fn(f64) -> String) -> String {
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!("{}–{}", show(low), show(high)),
+        (Some(low), Some(high)) => range(&show(low), &show(high)),
         (Some(low), None) => format!("from {}", show(low)),
         (None, Some(high)) => format!("up to {}", show(high)),
         (None, None) => "too few".to_owned(),
+    }
+}
+
+/// `1.93–1.98`; a unit that both ends share is printed once: `140–143 ns`.
+fn range(low: &str, high: &str) -> String {
+    match (low.split_once('\u{a0}'), high.split_once('\u{a0}')) {
+        (Some((low, unit)), Some((_, same))) if unit == same => format!("{low}–{high}"),
+        _ => format!("{low}–{high}"),
     }
 }
 
@@ -168,6 +176,14 @@ mod tests {
         assert_eq!(plain(count(0)), "0");
         assert_eq!(plain(count(1_000)), "1 000");
         assert_eq!(plain(count(12_345_678)), "12 345 678");
+    }
+
+    #[test]
+    fn an_interval_names_a_shared_unit_once() {
+        let estimate = Estimate::with_interval(1.2e3, 1.1e3, 1.3e3);
+        assert_eq!(plain(time_estimate(&estimate)), "1.20 µs (1.10–1.30 µs)");
+        let estimate = Estimate::with_interval(1e3, 0.9e3, 1.3e3);
+        assert_eq!(plain(time_estimate(&estimate)), "1.00 µs (900 ns–1.30 µs)");
     }
 
     #[test]

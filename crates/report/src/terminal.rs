@@ -92,6 +92,8 @@ impl Page {
 
     fn table(&mut self, table: &Table) {
         self.paragraph(&table.title, Style::Strong);
+        let shortened = without_spare_columns(table, self.width);
+        let table = shortened.as_ref().unwrap_or(table);
         for part in parts(table, self.width) {
             self.part(table, &part);
         }
@@ -143,14 +145,13 @@ impl Page {
     }
 
     fn paragraph(&mut self, text: &str, style: Style) {
-        for line in textwrap::wrap(text, self.width) {
+        for line in textwrap::wrap(text, wrapping(self.width)) {
             self.line(vec![(line.into_owned(), style)]);
         }
     }
 
     fn item(&mut self, text: &str) {
-        let options =
-            textwrap::Options::new(self.width).initial_indent("• ").subsequent_indent("  ");
+        let options = wrapping(self.width).initial_indent("• ").subsequent_indent("  ");
         for line in textwrap::wrap(text, options) {
             self.line(vec![(line.into_owned(), Style::Plain)]);
         }
@@ -162,6 +163,29 @@ impl Page {
             None => text.to_owned(),
         }
     }
+}
+
+/// Breaks lines at blanks only: names such as `shm-pool` stay whole.
+fn wrapping(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+}
+
+/// The table without the columns that can be spared, if it is too wide with them.
+fn without_spare_columns(table: &Table, width: usize) -> Option<Table> {
+    let last = table.columns.len() - 1;
+    if !table.columns[last].spare || parts(table, width).len() == 1 {
+        return None;
+    }
+    let mut shortened = table.clone();
+    shortened.columns.truncate(last);
+    for row in &mut shortened.rows {
+        if let Values::Entries(entries) = &mut row.values {
+            entries.truncate(last - table.keys);
+        }
+    }
+    Some(shortened)
 }
 
 /// Columns of a table that fit on one line beside its keys.

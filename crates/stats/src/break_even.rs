@@ -3,11 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Estimate,
-    crossing::{Crossing, last_crossing},
-    estimate::LEVEL,
-};
+use crate::{Estimate, crossing::last_crossing, estimate::LEVEL};
 
 /// One size: how many times as fast as B strategy A is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,23 +24,32 @@ pub enum BreakEven {
         /// lies beyond the points, or if a point has no interval.
         size: Estimate,
     },
-    /// A is faster at every size measured.
+    /// A is slower at no size measured, and faster at some.
     Always {
         /// The smallest of them.
         smallest: f64,
     },
-    /// A is not faster at the largest size measured.
+    /// A is slower up to the largest size measured.
     Never {
         /// That size.
+        largest: f64,
+    },
+    /// From some size on, A and B cannot be told apart: neither is faster.
+    Level {
+        /// The largest size measured.
         largest: f64,
     },
     /// Nothing was measured.
     NotMeasured,
 }
 
-/// The size from which on A beats B and keeps beating it: the last crossing
-/// of an advantage of 1, interpolated on logarithmic scales of both size and
-/// advantage.
+/// The size from which on A beats B and is never beaten again: where the
+/// advantage reaches 1 after A's last defeat, interpolated on logarithmic
+/// scales of both size and advantage.
+///
+/// Where a point's interval includes 1 it is neither a victory nor a defeat:
+/// strategies that are equally good at large sizes must not swap places by
+/// the noise of the last point.
 ///
 /// ```
 /// use stats::{AdvantagePoint, BreakEven, Estimate, break_even};
@@ -62,21 +67,55 @@ pub enum BreakEven {
 pub fn break_even(points: &[AdvantagePoint]) -> BreakEven {
     let mut points = points.to_vec();
     points.sort_by(|a, b| a.size.total_cmp(&b.size));
-    let curve = |pick: fn(&Estimate) -> Option<f64>| -> Option<Crossing> {
-        let curve: Option<Vec<(f64, f64)>> =
-            points.iter().map(|p| Some((p.size, pick(&p.advantage)?.ln()))).collect();
-        last_crossing(&curve?, 0.0)
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return BreakEven::NotMeasured;
     };
-    match (curve(|e| Some(e.value)), points.as_slice()) {
-        (Some(Crossing::At(value)), _) => {
-            let low = curve(|e| e.high).and_then(Crossing::at).map(|low| low.min(value));
-            let high = curve(|e| e.low).and_then(Crossing::at).map(|high| high.max(value));
+    let last_loss = points.iter().rposition(AdvantagePoint::loses);
+    let after = last_loss.map_or(0, |loss| loss + 1);
+    if after == points.len() {
+        return BreakEven::Never { largest: last.size };
+    }
+    if !points[after..].iter().any(AdvantagePoint::wins) {
+        return BreakEven::Level { largest: last.size };
+    }
+    match last_loss.and_then(|loss| first_rise(&points[loss..])) {
+        None => BreakEven::Always { smallest: first.size },
+        Some(value) => {
+            let curve = |pick: fn(&Estimate) -> Option<f64>| {
+                let points = points.iter().map(|p| Some((p.size, pick(&p.advantage)?.ln())));
+                last_crossing(&points.collect::<Option<Vec<_>>>()?, 0.0)?.at()
+            };
+            let low = curve(|e| e.high).map(|low| low.min(value));
+            let high = curve(|e| e.low).map(|high| high.max(value));
             BreakEven::From { size: Estimate { value, low, high, level: LEVEL } }
         }
-        (Some(Crossing::BelowAll), [first, ..]) => BreakEven::Always { smallest: first.size },
-        (Some(Crossing::AboveAll), [.., last]) => BreakEven::Never { largest: last.size },
-        _ => BreakEven::NotMeasured,
     }
+}
+
+impl AdvantagePoint {
+    /// Whether A is slower beyond doubt, or simply slower where there is no interval.
+    fn loses(&self) -> bool {
+        match self.advantage.interval() {
+            Some(_) => self.advantage.is_below(1.0),
+            None => self.advantage.value < 1.0,
+        }
+    }
+
+    /// Whether A is faster beyond doubt, or simply faster where there is no interval.
+    fn wins(&self) -> bool {
+        match self.advantage.interval() {
+            Some(_) => self.advantage.is_above(1.0),
+            None => self.advantage.value > 1.0,
+        }
+    }
+}
+
+/// Where the curve through `points`, which begins below 1, first reaches 1.
+fn first_rise(points: &[AdvantagePoint]) -> Option<f64> {
+    let risen = points.iter().position(|point| point.advantage.value >= 1.0)?;
+    let pair = points.get(risen.checked_sub(1)?..=risen)?;
+    let pair: Vec<(f64, f64)> = pair.iter().map(|p| (p.size, p.advantage.value.ln())).collect();
+    last_crossing(&pair, 0.0)?.at()
 }
 
 #[cfg(test)]
@@ -110,6 +149,23 @@ mod tests {
         assert_eq!(break_even(&points(0.0)), BreakEven::Always { smallest: 1.0 });
         assert_eq!(break_even(&points(1e12)), BreakEven::Never { largest: 1e8 });
         assert_eq!(break_even(&[]), BreakEven::NotMeasured);
+    }
+
+    #[test]
+    fn strategies_that_draw_level_are_not_ranked_by_the_noise_of_the_last_point() {
+        let point = |size, value: f64| AdvantagePoint {
+            size,
+            advantage: Estimate::with_interval(value, value - 0.02, value + 0.02),
+        };
+        let (slow, even) = ([point(1.0, 0.3), point(10.0, 0.7)], [0.99, 1.01, 0.995]);
+        let tail = |from: f64| {
+            even.into_iter().enumerate().map(move |(i, v)| point(from * 10f64.powi(i as i32), v))
+        };
+        let behind: Vec<AdvantagePoint> = slow.into_iter().chain(tail(100.0)).collect();
+        assert_eq!(break_even(&behind), BreakEven::Level { largest: 10_000.0 });
+        let ahead: Vec<AdvantagePoint> =
+            [point(1.0, 3.0), point(10.0, 1.5)].into_iter().chain(tail(100.0)).collect();
+        assert_eq!(break_even(&ahead), BreakEven::Always { smallest: 1.0 });
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub(crate) fn of<'a>(block: &'a Block, samples: &BlockSamples<'_>, seed: u64) ->
         .filter(|(_, cell)| !cell.configuration.strategy.is_serial())
         .filter_map(|(place, cell)| Some((place, cell, cell.figures()?.speed_up?)))
         .collect();
+    // More workers than cores only repeat what as many workers as cores do:
+    // they are ranked where there is nothing else.
+    if ranked.iter().any(|(_, cell, _)| !cell.oversubscribed) {
+        ranked.retain(|(_, cell, _)| !cell.oversubscribed);
+    }
     ranked.sort_by(|a, b| b.2.value.total_cmp(&a.2.value));
     let Some((&(best_place, best, speed_up), others)) = ranked.split_first() else {
         return Standing::NoComparison;

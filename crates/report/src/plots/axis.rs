@@ -22,7 +22,7 @@ impl Axis {
     pub(super) fn from_zero(title: &str, largest: f64, label: impl Fn(f64) -> String) -> Self {
         let largest = if largest.is_finite() && largest > 0.0 { largest } else { 1.0 };
         let step = round_step(largest / 5.0);
-        let high = largest * 1.06;
+        let high = largest * 1.1;
         let ticks = (0..).map(|k| f64::from(k) * step).take_while(|&tick| tick <= high);
         let ticks = ticks.map(|tick| (tick, label(tick))).collect();
         Self { title: title.to_owned(), low: 0.0, high, ticks }

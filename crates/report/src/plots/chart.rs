@@ -125,9 +125,9 @@ impl Chart {
 
 fn draw_guide(area: &Area<'_>, guide: &Guide, at: &impl Fn(f64, f64) -> (i32, i32)) -> Drawn {
     let points: Vec<(i32, i32)> = guide.points.iter().map(|&(x, y)| at(x, y)).collect();
-    let Some(&(x, y)) = points.first() else { return Ok(()) };
+    let Some(&(x, y)) = points.last() else { return Ok(()) };
     line(area, points, INK.mix(0.7).stroke_width(1), true)?;
-    text(area, &guide.label, (x + 6, y - 4), TEXT - 2, (HPos::Left, VPos::Bottom))
+    text(area, &guide.label, (x - 6, y - 4), TEXT - 2, (HPos::Right, VPos::Bottom))
 }
 
 fn draw_series(area: &Area<'_>, series: &Series, at: &impl Fn(f64, f64) -> (i32, i32)) -> Drawn {

@@ -1,5 +1,6 @@
-//! The parts of a whole cycle, one plot a block.
+//! The parts of a whole cycle, one plot a job.
 
+use harness::Job;
 use stats::Estimate;
 
 use super::{
@@ -9,19 +10,36 @@ use super::{
 };
 use crate::{
     format,
-    model::{Block, Cell, Experiment},
+    model::{Cell, Experiment},
 };
 
+/// Blocks of the same job share a plot, whatever their worker counts.
 pub(super) fn plots(experiment: &Experiment) -> Vec<Plot> {
-    experiment.blocks.iter().filter_map(|block| plot(experiment, block)).collect()
+    let mut jobs: Vec<Job> = Vec::new();
+    for block in &experiment.blocks {
+        if !jobs.contains(&block.job) {
+            jobs.push(block.job);
+        }
+    }
+    jobs.into_iter().filter_map(|job| plot(experiment, job)).collect()
 }
 
-fn plot(experiment: &Experiment, block: &Block) -> Option<Plot> {
-    block.cells.iter().find(|cell| cell.figures().is_some())?;
-    let title = format!("{}: parts of a whole cycle", block.job.workload.name().replace('-', " "));
-    let bars = Bars { title: title.clone(), bars: block.cells.iter().map(bar).collect() };
-    let name = stem(&[&experiment.name, &block.block]);
-    let description = description(block);
+fn plot(experiment: &Experiment, job: Job) -> Option<Plot> {
+    let blocks = experiment.blocks.iter().filter(|block| block.job == job);
+    let cells: Vec<&Cell> = blocks.flat_map(|block| &block.cells).collect();
+    cells.iter().find(|cell| cell.figures().is_some())?;
+    let workload = job.workload.name().replace('-', " ");
+    let tasks = format::count(job.tasks);
+    let size = format::count(job.task_size);
+    let title = format!("whole cycle: {workload}, {tasks} tasks of {size} elements");
+    let bars = Bars { title: title.clone(), bars: cells.iter().map(|cell| bar(cell)).collect() };
+    let name = stem(&[
+        &experiment.name,
+        job.workload.name(),
+        &job.tasks.to_string(),
+        &job.task_size.to_string(),
+    ]);
+    let description = description(&cells);
     let svg = bars.draw(&name, &description);
     Some(Plot { name, experiment: experiment.name.clone(), title, description, svg })
 }
@@ -40,12 +58,12 @@ fn bar(cell: &Cell) -> Bar {
     Bar { label, parts_ns, note }
 }
 
-fn description(block: &Block) -> String {
-    let sentence = |cell: &Cell| {
+fn description(cells: &[&Cell]) -> String {
+    let sentence = |cell: &&Cell| {
         let cold = cell.figures().and_then(|figures| figures.phases.cold_ns);
         let told = cold.map(|cold| format::time(cold.value)).or_else(|| cell.why_not());
         format!("{}: {}", cell.configuration, told.unwrap_or_default())
     };
-    let sentences: Vec<String> = block.cells.iter().map(sentence).collect();
+    let sentences: Vec<String> = cells.iter().map(sentence).collect();
     format!("Whole cycle of start-up, first task, run and shutdown. {}.", sentences.join("; "))
 }

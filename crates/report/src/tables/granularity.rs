@@ -25,7 +25,8 @@ pub(super) fn tables(experiment: &Experiment) -> Vec<Table> {
 fn findings(experiment: &Experiment, workload: harness::Workload, blocks: &[&Block]) -> Table {
     let mut notes = vec![
         "METG(50%): the smallest mean task time (time × workers ÷ tasks) that keeps half the ideal \
-         throughput. pays from: the task, by its serial time, from which on it is faster."
+         throughput. vs serial, vs threads: the task, by its serial time, from which on it is \
+         faster than serial and than the best threads; level: it only draws level."
             .to_owned(),
     ];
     notes.extend(marks(blocks.iter().copied()));
@@ -33,10 +34,7 @@ fn findings(experiment: &Experiment, workload: harness::Workload, blocks: &[&Blo
     Table {
         title: format!("{}: smallest tasks that pay", spoken(workload)),
         notes,
-        columns: columns(
-            &["strategy", "w"],
-            &["METG(50%)", "(95 %)", "pays from, vs serial", "vs threads"],
-        ),
+        columns: columns(&["strategy", "w"], &["METG(50%)", "(95 %)", "vs serial", "vs threads"]),
         keys: 2,
         rows: of_workload.map(|finding| row(experiment, finding, blocks)).collect(),
         detail: false,
@@ -94,6 +92,7 @@ fn pays(break_even: &BreakEven) -> Entry {
         BreakEven::From { size } => Entry::plain(format::time(size.value)),
         BreakEven::Always { .. } => Entry::plain("always"),
         BreakEven::Never { .. } => Entry::plain("never"),
+        BreakEven::Level { .. } => Entry::plain("level"),
         BreakEven::NotMeasured => Entry::failed("not measured"),
     }
 }

@@ -56,7 +56,7 @@ fn resource_values(cell: &Cell) -> Option<Vec<Entry>> {
 
 /// Rounds, contamination and why each block ended.
 pub(super) fn rounds(experiment: &Experiment) -> Table {
-    let heading = |title: &str, right| Column { title: title.to_owned(), right };
+    let heading = |title: &str, right| Column { title: title.to_owned(), right, spare: false };
     Table {
         title: format!("{}: how it was measured", experiment.name),
         notes: vec!["A round samples every configuration of a block once.".to_owned()],

@@ -43,6 +43,8 @@ pub(crate) struct Column {
     pub(crate) title: String,
     /// Numbers stand at the right.
     pub(crate) right: bool,
+    /// Whether a narrow terminal may leave it out; for a last column only.
+    pub(crate) spare: bool,
 }
 
 /// One row: its keys and what stands beside them.
@@ -138,7 +140,9 @@ impl Entry {
 
 /// Headings at the left, then headings at the right.
 fn columns(keys: &[&str], values: &[&str]) -> Vec<Column> {
-    let column = |right: bool| move |title: &&str| Column { title: (*title).to_owned(), right };
+    let column = |right: bool| {
+        move |title: &&str| Column { title: (*title).to_owned(), right, spare: false }
+    };
     // The strategy is the only key that is text.
     let (text, numbers) = keys.split_at(1.min(keys.len()));
     let left = text.iter().map(column(false));

@@ -105,6 +105,7 @@ fn pays(break_even: &BreakEven) -> [Entry; 2] {
         ],
         BreakEven::Always { .. } => without_interval("always"),
         BreakEven::Never { .. } => without_interval("never"),
+        BreakEven::Level { .. } => without_interval("level"),
         BreakEven::NotMeasured => without_interval("no baseline"),
     }
 }

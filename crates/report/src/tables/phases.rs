@@ -13,22 +13,36 @@ pub(super) fn tables(experiment: &Experiment) -> Vec<Table> {
 }
 
 fn table(block: &Block) -> Table {
+    let mut columns =
+        columns(&["strategy", "w"], &["start-up", "first", "run", "stop", "cold", "(95 %)"]);
+    if let Some(interval) = columns.last_mut() {
+        interval.spare = true;
+    }
     let mut notes = vec![
         "start-up: until every worker answered. first: one task on the fresh pool. stop: until \
-         every worker is gone. cold: their sum, with its 95 % interval. Medians."
+         every worker is gone. cold: their sum. Medians."
             .to_owned(),
     ];
     notes.extend(marks([block]));
     Table {
-        title: format!("Whole cycle: {}", job_title(block)),
+        title: format!("Whole cycle: {}{}", job_title(block), same_workers(block)),
         notes,
-        columns: columns(
-            &["strategy", "w"],
-            &["start-up", "first", "run", "stop", "cold", "(95 %)"],
-        ),
+        columns,
         keys: 2,
         rows: cell_rows(block, values),
         detail: false,
+    }
+}
+
+/// ", 2 workers" if every pool of the block has as many.
+fn same_workers(block: &Block) -> String {
+    let pools = block.cells.iter().filter(|cell| !cell.configuration.strategy.is_serial());
+    let mut workers: Vec<usize> = pools.map(Cell::workers).collect();
+    workers.dedup();
+    match workers.as_slice() {
+        [1] => ", 1 worker".to_owned(),
+        [workers] => format!(", {workers} workers"),
+        _ => String::new(),
     }
 }
 

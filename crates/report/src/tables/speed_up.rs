@@ -16,14 +16,15 @@ fn table(block: &Block) -> Table {
          relative: the same strategy with one worker ÷ this. w: workers."
             .to_owned(),
     ];
+    notes.push(format!(
+        "{} rounds, {} of them contaminated by other load.",
+        block.rounds, block.contaminated_rounds
+    ));
     notes.extend(marks([block]));
     Table {
         title: job_title(block),
         notes,
-        columns: columns(
-            &["strategy", "w"],
-            &["time", "speed-up", "(95 %)", "relative", "effic.", "rounds"],
-        ),
+        columns: columns(&["strategy", "w"], &["time", "speed-up", "(95 %)", "relative", "effic."]),
         keys: 2,
         rows: cell_rows(block, values),
         detail: false,
@@ -47,6 +48,5 @@ fn values(cell: &Cell) -> Option<Vec<Entry>> {
         interval,
         Entry::optional(figures.relative_speed_up, |e| format::ratio(e.value)),
         Entry::optional(figures.efficiency, |e| format::percent(e.value)),
-        Entry::plain(cell.counts.used.to_string()),
     ])
 }

@@ -1,7 +1,7 @@
 //! Verdicts on what parallelism costs: from which size on it pays, how long
 //! a whole cycle takes.
 
-use harness::{Configuration, Workload};
+use harness::{Configuration, StartMethod, Workload};
 use stats::{BreakEven, Estimate, Metg};
 
 use super::{counts_as_process, named, spoken};
@@ -28,7 +28,7 @@ pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Opti
             format::time(*smallest),
             named(who)
         ),
-        (_, BreakEven::Never { largest }) => {
+        (_, BreakEven::Level { largest } | BreakEven::Never { largest }) => {
             format!("processes do not pay up to tasks of {}", format::time(*largest))
         }
         (_, BreakEven::NotMeasured) => return None,
@@ -97,11 +97,19 @@ fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option
             format::time(size.value),
             named(who)
         ),
-        (who, BreakEven::Always { .. }) => {
-            format!("{opening} beat the best threads at every task size measured ({}).", named(who))
-        }
+        (who, BreakEven::Always { .. }) => format!(
+            "{opening} are at no task size measured slower than the best threads, and faster at some \
+             ({}).",
+            named(who)
+        ),
+        (who, BreakEven::Level { largest }) => format!(
+            "{opening} ({}) cannot be told apart from the best threads at the largest tasks \
+             measured, {}, and beat them at none.",
+            named(who),
+            format::time(*largest)
+        ),
         (_, BreakEven::Never { largest }) => format!(
-            "{opening} do not beat the best threads at the largest tasks measured, {}.",
+            "{opening} are slower than the best threads up to the largest tasks measured, {}.",
             format::time(*largest)
         ),
         (_, BreakEven::NotMeasured) => return None,
@@ -124,40 +132,53 @@ pub(crate) fn arrays_pay(experiment: &Experiment) -> Option<String> {
         (who, BreakEven::Always { .. }) => {
             format!("Processes pay at every array size measured ({}).", named(who))
         }
-        (_, BreakEven::Never { largest }) => {
+        (_, BreakEven::Level { largest } | BreakEven::Never { largest }) => {
             format!("Processes do not pay up to arrays of {}.", format::bytes(*largest))
         }
         (_, BreakEven::NotMeasured) => return None,
     })
 }
 
-/// Which start method has the shortest whole cycle, at each number of workers.
+/// Who has the shortest whole cycle at each number of workers, and what each
+/// start method costs at best.
 pub(crate) fn cold_cycles(experiment: &Experiment) -> Vec<String> {
     let cells = || experiment.blocks.iter().flat_map(|block| &block.cells);
-    let cold = |cell: &Cell| cell.figures().and_then(|figures| figures.phases.cold_ns);
-    let mut worker_counts: Vec<usize> = cells().map(Cell::workers).collect();
+    let mut worker_counts: Vec<usize> = cells()
+        .filter(|cell| !cell.configuration.strategy.is_serial())
+        .map(Cell::workers)
+        .collect();
     worker_counts.sort_unstable();
     worker_counts.dedup();
-    let sentence = |workers: usize| {
-        let mut ranked: Vec<(&Cell, Estimate)> = cells()
-            .filter(|cell| cell.workers() == workers)
-            .filter(|cell| !cell.configuration.strategy.is_serial())
-            .filter_map(|cell| Some((cell, cold(cell)?)))
-            .collect();
-        ranked.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
-        let (first, time) = ranked.first()?;
-        let mut sentence = format!(
-            "Shortest whole cycle of start, job and stop: {}, {}",
-            named(&first.configuration),
-            format::time_estimate(time)
-        );
-        if let Some((last, time)) = ranked.last().filter(|_| ranked.len() > 1) {
-            let slowest = format::time(time.value);
-            sentence += &format!("; longest: {}, {slowest}", last.configuration.strategy);
-        }
-        Some(sentence + ".")
+    let of_count = |workers: usize| {
+        cold_cycle(workers, &cells().filter(|cell| cell.workers() == workers).collect::<Vec<_>>())
     };
-    worker_counts.into_iter().filter_map(sentence).collect()
+    worker_counts.into_iter().filter_map(of_count).collect()
+}
+
+fn cold_cycle(workers: usize, cells: &[&Cell]) -> Option<String> {
+    let mut ranked: Vec<(&Configuration, Estimate)> = cells
+        .iter()
+        .filter(|cell| !cell.configuration.strategy.is_serial())
+        .filter_map(|cell| Some((&cell.configuration, cell.figures()?.phases.cold_ns?)))
+        .collect();
+    ranked.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
+    let (first, time) = ranked.first()?;
+    let plural = if workers == 1 { "" } else { "s" };
+    let mut sentence = format!(
+        "With {workers} worker{plural}, {} has the shortest whole cycle of start, job and stop: {}",
+        first.strategy,
+        format::time_estimate(time)
+    );
+    let best_of = |method: StartMethod| {
+        let mut with_it = ranked.iter().filter(|(c, _)| c.strategy.start_method == Some(method));
+        let (who, time) = with_it.next()?;
+        Some(format!("{method} {} ({})", format::time(time.value), who.strategy.backend))
+    };
+    let methods: Vec<String> = StartMethod::ALL.into_iter().filter_map(best_of).collect();
+    if !methods.is_empty() {
+        sentence += &format!("; process pools at best: {}", methods.join(", "));
+    }
+    Some(sentence + ".")
 }
 
 /// The best ratio of the classic table.
@@ -186,8 +207,9 @@ fn earliest<'a>(
     let rank = |break_even: &BreakEven| match *break_even {
         BreakEven::Always { smallest } => (0, smallest),
         BreakEven::From { size } => (1, size.value),
-        BreakEven::Never { largest } => (2, largest),
-        BreakEven::NotMeasured => (3, 0.0),
+        BreakEven::Level { largest } => (2, largest),
+        BreakEven::Never { largest } => (3, largest),
+        BreakEven::NotMeasured => (4, 0.0),
     };
     findings.min_by(|a, b| {
         let (a, b) = (rank(a.1), rank(b.1));

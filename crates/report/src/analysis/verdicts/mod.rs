@@ -124,16 +124,20 @@ fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
         }
         Standing::Faster(best, speed_up, tied) if tied.is_empty() => shown(best, &speed_up),
         Standing::Faster(best, speed_up, tied) => {
-            format!("{}, which cannot be told apart from {}", shown(best, &speed_up), list(&tied))
+            format!("{}; cannot be told apart from {}", shown(best, &speed_up), list(best, &tied))
         }
     }
 }
 
-/// "rayon × 2, threads × 2 and 3 more".
-fn list(cells: &[&Cell]) -> String {
+/// "rayon, threads × 1 and 3 more": workers only where they are not those of
+/// the `best`.
+fn list(best: &Cell, cells: &[&Cell]) -> String {
     const NAMED: usize = 3;
-    let mut names: Vec<String> =
-        cells.iter().take(NAMED).map(|cell| cell.configuration.to_string()).collect();
+    let name = |cell: &&Cell| match &cell.configuration {
+        other if other.workers == best.configuration.workers => other.strategy.to_string(),
+        other => other.to_string(),
+    };
+    let mut names: Vec<String> = cells.iter().take(NAMED).map(name).collect();
     if cells.len() > NAMED {
         names.push(format!("{} more", cells.len() - NAMED));
     }
@@ -154,7 +158,8 @@ fn failures(experiment: &Experiment) -> Vec<String> {
     }
     let all = experiment.blocks.len();
     let sentence = |(name, why, blocks): (String, String, usize)| {
-        format!("No figures for {name} in {blocks} of {all} blocks: {why}.")
+        let within = if all == 1 { String::new() } else { format!(" in {blocks} of {all} blocks") };
+        format!("No figures for {name}{within}: {why}.")
     };
     kinds.into_iter().map(sentence).collect()
 }
@@ -173,7 +178,7 @@ fn contamination(experiment: &Experiment) -> Option<String> {
     } else {
         "they are left out"
     };
-    Some(format!("{spoiled} of {rounds} rounds are contaminated by something else: {treated}."))
+    Some(format!("{spoiled} of {rounds} rounds are contaminated by other load: {treated}."))
 }
 
 /// Whether `configuration` is a process pool without more workers than cores.

@@ -1,0 +1,9 @@
+//! Made-up sweeps through the whole crate: what every file must show.
+
+mod figures;
+mod files;
+mod page;
+mod schema;
+mod synthetic;
+mod terminal;
+mod verdicts;

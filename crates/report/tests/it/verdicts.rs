@@ -1,0 +1,79 @@
+//! What the report claims, and what it does not.
+
+use harness::{Configuration, Job, Workload};
+use report::analyse;
+
+use crate::synthetic::{Synthetic, configuration, configurations, whole_sweep};
+
+fn headline(job: Job, all: &[Configuration], rounds: u32) -> String {
+    let mut sweep = Synthetic::new(9);
+    sweep.rounds = rounds;
+    sweep.incarnations = sweep.incarnations.min(rounds);
+    sweep.block("speed-up", "block", job, all);
+    analyse(&sweep.finish()).headline
+}
+
+const LARGE: Job = Job { workload: Workload::SumOfSquares, tasks: 64, task_size: 16_000_000 };
+const SMALL: Job = Job { workload: Workload::Square, tasks: 64, task_size: 16 };
+
+#[test]
+fn the_headline_names_job_winner_speed_up_and_from_where_processes_pay() {
+    let headline = analyse(&whole_sweep(1)).headline;
+    assert!(headline.starts_with("For sum of squares with tasks of 26"), "{headline}");
+    assert!(headline.contains("2 workers, 2.0"), "{headline}");
+    assert!(headline.contains("processes pay from tasks of"), "{headline}");
+}
+
+#[test]
+fn equals_are_not_ranked() {
+    let all = [
+        Configuration::serial(),
+        configuration("rayon", 2),
+        configuration("shm-pool/fork", 2),
+        configuration("pipe-pool/fork", 2),
+    ];
+    let headline = headline(LARGE, &all, 24);
+    assert!(headline.contains("cannot be told apart from"), "{headline}");
+}
+
+#[test]
+fn a_clear_winner_stands_alone() {
+    let all = [
+        Configuration::serial(),
+        configuration("shm-pool/fork", 2),
+        configuration("pipe-pool/fork", 2),
+    ];
+    let job = Job { workload: Workload::Square, tasks: 64, task_size: 16_384 };
+    let headline = headline(job, &all, 24);
+    assert!(headline.contains("shm-pool/fork, 2 workers, 1.8"), "{headline}");
+    assert!(!headline.contains("told apart"), "{headline}");
+}
+
+#[test]
+fn serial_wins_small_jobs() {
+    let headline = headline(SMALL, &configurations(&[2]), 24);
+    assert!(headline.contains("serial wins"), "{headline}");
+}
+
+#[test]
+fn one_worker_is_not_clearly_faster_than_serial() {
+    let all = [Configuration::serial(), configuration("threads", 1)];
+    let headline = headline(LARGE, &all, 24);
+    assert!(headline.contains("nothing is clearly faster than serial"), "{headline}");
+}
+
+#[test]
+fn four_rounds_are_too_few_to_tell() {
+    let headline = headline(LARGE, &configurations(&[2]), 4);
+    assert!(headline.contains("too few rounds (4)"), "{headline}");
+}
+
+#[test]
+fn the_order_of_start_methods_is_told_with_their_times() {
+    let report = analyse(&whole_sweep(1));
+    let starts = report.experiments.iter().find(|e| e.name == "start-methods").unwrap();
+    let verdict = &starts.verdicts[0];
+    for part in ["With 1 worker,", "fork 36", "forkserver 4", "spawn 1.1"] {
+        assert!(verdict.contains(part), "{part} in {verdict}");
+    }
+}
