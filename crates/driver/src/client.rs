@@ -241,15 +241,12 @@ impl Runner {
         self.rubbish(phase, &format!("{reply:?}"))
     }
 
-    /// Past the deadline. One that talked all the while does not know the protocol.
     fn silent(&self, phase: Phase, noise: Option<String>) -> Trouble {
-        if let Some(noise) = noise {
-            return self.rubbish(phase, &noise);
-        }
         let problem = format!(
-            "{} did not answer within {} and was killed{}\nhelp: raise `deadline` in the config if it needs longer",
+            "{} did not answer within {} and was killed{}{}\nhelp: raise `deadline` in the config if it needs longer",
             self.name,
             humantime::format_duration(self.deadline),
+            printed(noise),
             self.process.last_words(),
         );
         Trouble::failed(FailureKind::DeadlinePassed, phase, problem)
@@ -260,11 +257,10 @@ impl Runner {
             Some(status) => status,
             None => "closed its output without ending".to_owned(),
         };
-        let said =
-            noise.map_or(String::new(), |text| format!("; it printed `{}`", shortened(&text)));
         let problem = format!(
-            "{}: its runner {end}{said}{}\nhelp: start the runner by hand to see why",
+            "{}: its runner {end}{}{}\nhelp: start the runner by hand to see why",
             self.name,
+            printed(noise),
             self.process.last_words(),
         );
         Trouble::failed(FailureKind::RunnerCrashed, phase, problem)
@@ -289,6 +285,11 @@ impl Noise {
     fn into_last(self) -> Option<String> {
         (!self.last.is_empty()).then_some(self.last)
     }
+}
+
+/// What it printed that was no message.
+fn printed(noise: Option<String>) -> String {
+    noise.map_or_else(String::new, |text| format!("; it printed `{}`", shortened(&text)))
 }
 
 /// Enough of a line to recognise it in a message.

@@ -1,0 +1,85 @@
+//! Runners that crash, hang, lie, answer wrong or speak rubbish.
+
+use std::fs;
+
+use crate::{
+    fake_runner::{self, MISBEHAVIOURS},
+    scene::{Scene, failures, rounds},
+};
+
+const HEAD: &str = "question = \"Does the sweep go on?\"\ntime_budget = \"2s\"\ndeadline = \"1s\"\nincarnations = 2\nmax_rounds = 4\n";
+
+const EXPERIMENT: &str = "[[experiment]]\nkind = \"speed-up\"\nquestion = \"?\"\nworkloads = [\"sum-of-squares\"]\nworkers = [1]\ntasks = 4\ntask_size = 1000\n";
+
+fn runner(name: &str, command: &str) -> String {
+    format!("[[runner]]\nname = \"{name}\"\ncommand = {command}\n")
+}
+
+#[test]
+fn every_misbehaviour_becomes_a_typed_failed_cell_and_the_sweep_goes_on() {
+    let scene = Scene::new();
+    let runners: String = MISBEHAVIOURS
+        .iter()
+        .map(|(behaviour, _)| runner(behaviour, &fake_runner::command(behaviour)))
+        .collect();
+    let experiment = format!(
+        "{EXPERIMENT}backends = [\"serial\", \"threads\", \"behaves\", {}]\n",
+        MISBEHAVIOURS.map(|(name, _)| format!("\"{name}\"")).join(", ")
+    );
+    let behaves = runner("behaves", &fake_runner::command("behaves"));
+    let config = scene.config(&[HEAD, &experiment, &behaves, &runners].concat());
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    let mut expected = MISBEHAVIOURS.map(|(name, kind)| format!("{name}: {kind}")).to_vec();
+    expected.sort();
+    assert_eq!(failures(&scene.path("out")), expected, "each fails once and is left out then");
+    let rounds = rounds(&scene.path("out"));
+    let measured = |round: &harness::record::RoundRecord| {
+        round.samples.iter().filter(|sample| sample.outcome.total_ns().is_some()).count()
+    };
+    assert!(rounds.iter().all(|round| measured(round) == 3), "serial, threads and the honest one");
+    for (name, _) in MISBEHAVIOURS {
+        assert!(end.stdout.contains(name), "{name} is in the table: {}", end.stdout);
+    }
+    assert!(end.stderr.contains("exit code 3") && end.stderr.contains("out of luck"), "{end:?}");
+    assert!(scene.path("out/index.html").exists());
+    scene.is_left_by_all();
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_a_failed_cell_that_names_it() {
+    let scene = Scene::new();
+    let runner = runner("typo", "[\"pyhton3\", \"./runner.py\"]");
+    let config =
+        scene.config(&[HEAD, EXPERIMENT, "backends = [\"threads\", \"typo\"]\n", &runner].concat());
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(failures(&scene.path("out")), ["typo: runner crashed"]);
+    assert!(end.stderr.contains("cannot start `pyhton3`"), "{end:?}");
+}
+
+#[test]
+fn a_sweep_in_which_nothing_can_be_measured_still_writes_its_report() {
+    let scene = Scene::new();
+    // The baseline itself is over its share of the memory.
+    let config = scene.config(
+        "question = \"?\"\ntime_budget = \"1s\"\n[[experiment]]\nkind = \"payload\"\nquestion = \"?\"\nworkloads = [\"square\"]\nsizes = [\"8000GiB\"]\nbackends = [\"rayon\"]\n",
+    );
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(failures(&scene.path("out")), ["rayon: skipped", "serial: skipped"]);
+    assert!(fs::read_to_string(scene.path("out/tables.md")).expect("tables").contains("skipped"));
+}
+
+#[test]
+fn a_full_folder_is_refused() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("out")).expect("a folder");
+    fs::write(scene.path("out/thesis.tex"), "precious").expect("a file");
+    let end = scene.run(&["sweep", "--config", "ci", "--out", "out"]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(
+        end.stderr.contains("`out` is not empty") && end.stderr.contains("--resume"),
+        "{end:?}"
+    );
+}

@@ -1,0 +1,8 @@
+//! The driver as its users see it: through its command line.
+
+mod command_line;
+mod configs;
+mod failures;
+mod fake_runner;
+mod interruption;
+mod scene;
