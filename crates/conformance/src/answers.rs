@@ -48,7 +48,7 @@ pub(crate) fn check(running: &mut dyn Running, job: Job, nonce: u64) -> Result<(
     running.run().map_err(|error| error.to_string())?;
     let mut checksum = 0u64;
     running.visit_buffer(&mut |first, part| {
-        checksum = checksum.wrapping_add(workloads::checksum(part, first));
+        checksum = checksum.wrapping_add(harness::workloads::checksum(part, first));
     });
     let expected = job.expected_checksum(nonce);
     if checksum == expected {

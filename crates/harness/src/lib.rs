@@ -20,4 +20,4 @@ pub mod runner;
 pub use backend::{Backend, BackendError, FailureKind, Loaded, Running};
 pub use configuration::{Configuration, StartMethod, Strategy};
 pub use job::Job;
-pub use workloads::Workload;
+pub use workloads::{self, Workload};

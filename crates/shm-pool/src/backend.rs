@@ -2,7 +2,6 @@
 
 use harness::{Backend, BackendError, Configuration, FailureKind, Job, Running, Workload};
 use multiproc::{Error, StartMethod};
-use workloads::{cube, square, sum_of_squares};
 
 use crate::{Pool, SharedArray};
 
@@ -59,17 +58,22 @@ impl Running for Started {
         let Some((job, buffer)) = &mut self.loaded else { return Ok(()) };
         let (tasks, chunk_len, size) = (job.tasks, job.stretch_len(), job.task_size as u64);
         let pool = &mut self.pool;
+        // Each arm is a task function of its own: what crosses is its place.
         match job.workload {
             Workload::SumOfSquares => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n, sum: &mut [u64]| {
-                    sum[0] = sum_of_squares(n);
+                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, sum| {
+                    Workload::SumOfSquares.run_task(n as usize, sum);
                 })
             }
             Workload::Square => {
-                pool.for_each_task(buffer, tasks, chunk_len, (), |(), chunk| square(chunk))
+                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, chunk| {
+                    Workload::Square.run_task(n as usize, chunk);
+                })
             }
             Workload::Cube => {
-                pool.for_each_task(buffer, tasks, chunk_len, (), |(), chunk| cube(chunk))
+                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, chunk| {
+                    Workload::Cube.run_task(n as usize, chunk);
+                })
             }
         }
         .map_err(failure)
