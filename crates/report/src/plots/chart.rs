@@ -17,7 +17,7 @@ pub(super) struct Chart {
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) series: Vec<Series>,
-    pub(super) guides: Vec<Guide>,
+    pub(super) guide: Option<Guide>,
     /// Shades x from here to the end of the axis, with a label.
     pub(super) shaded_from: Option<(f64, String)>,
 }
@@ -56,6 +56,7 @@ impl Chart {
         let height = TITLE_HEIGHT + PLOT_HEIGHT + rows * LEGEND_ROW + 12;
         document(name, &self.title, description, height, |area| {
             text(area, &self.title, (16, 20), TEXT + 2, (HPos::Left, VPos::Center))?;
+            self.guide.iter().try_for_each(|guide| name_guide(area, guide))?;
             self.draw_plot(area)?;
             self.draw_legend(area)
         })
@@ -92,9 +93,7 @@ impl Chart {
             ))
         };
         self.draw_shade(area, &at)?;
-        for guide in &self.guides {
-            draw_guide(area, guide, &at)?;
-        }
+        self.guide.iter().try_for_each(|guide| draw_guide(area, guide, &at))?;
         self.series.iter().try_for_each(|series| draw_series(area, series, &at))
     }
 
@@ -124,10 +123,17 @@ impl Chart {
 }
 
 fn draw_guide(area: &Area<'_>, guide: &Guide, at: &impl Fn(f64, f64) -> (i32, i32)) -> Drawn {
-    let points: Vec<(i32, i32)> = guide.points.iter().map(|&(x, y)| at(x, y)).collect();
-    let Some(&(x, y)) = points.last() else { return Ok(()) };
-    line(area, points, INK.mix(0.7).stroke_width(1), true)?;
-    text(area, &guide.label, (x - 6, y - 4), TEXT - 2, (HPos::Right, VPos::Bottom))
+    let points = guide.points.iter().map(|&(x, y)| at(x, y)).collect();
+    line(area, points, INK.mix(0.7).stroke_width(1), true)
+}
+
+/// Names a guide at the right of the title, where it cannot cover points.
+fn name_guide(area: &Area<'_>, guide: &Guide) -> Drawn {
+    let right = WIDTH as i32 - 24;
+    text(area, &guide.label, (right, 20), TEXT, (HPos::Right, VPos::Center))?;
+    // Wide enough for the longest label that a guide has.
+    let sample = vec![(right - 100, 20), (right - 60, 20)];
+    line(area, sample, INK.mix(0.7).stroke_width(1), true)
 }
 
 fn draw_series(area: &Area<'_>, series: &Series, at: &impl Fn(f64, f64) -> (i32, i32)) -> Drawn {

@@ -34,7 +34,7 @@ fn plot(experiment: &Experiment, workload: Workload) -> Option<Plot> {
     let title = format!("{}: efficiency by granularity", workload.name().replace('-', " "));
     let chart = Chart {
         title: title.clone(),
-        guides: vec![Guide { points: vec![(x.low, 0.5), (x.high, 0.5)], label: "50 %".to_owned() }],
+        guide: Some(Guide { points: vec![(x.low, 0.5), (x.high, 0.5)], label: "50 %".to_owned() }),
         x,
         y: Axis::from_zero("efficiency: speed-up ÷ workers", largest, |y| {
             format!("{:.0} %", y * 100.0)

@@ -29,10 +29,10 @@ fn plot(experiment: &Experiment, workload: Workload) -> Option<Plot> {
     let title = format!("{}: bandwidth by array size", workload.name().replace('-', " "));
     let chart = Chart {
         title: title.clone(),
-        x: Axis::logarithmic("size of the array", 2.0, xs, short_bytes),
+        x: Axis::logarithmic("size of the array", 2.0, xs, format::bytes),
         y: Axis::from_zero("bytes of the array ÷ time", largest, format::bandwidth),
         series,
-        guides: Vec::new(),
+        guide: None,
         shaded_from: None,
     };
     let name = stem(&[&experiment.name, workload.name()]);
@@ -68,11 +68,6 @@ fn series(blocks: &[&Block]) -> Vec<Series> {
         }
     };
     configurations.iter().map(of_configuration).collect()
-}
-
-/// Powers of two need no decimals.
-fn short_bytes(bytes: f64) -> String {
-    format::bytes(bytes).replace(".00", "").replace(".0", "")
 }
 
 fn description(experiment: &Experiment, workload: Workload) -> String {

@@ -41,7 +41,7 @@ fn plot(experiment: &Experiment, workload: Workload, blocks: &[&Block]) -> Optio
             format!("{}×", (y * 100.0).round() / 100.0)
         }),
         series: series(&cells, &worker_counts),
-        guides: vec![ideal_line(&worker_counts, cores)],
+        guide: Some(ideal_line(&worker_counts, cores)),
         shaded_from: worker_counts
             .iter()
             .position(|&workers| workers > cores)
@@ -64,7 +64,7 @@ fn series(cells: &[&Cell], worker_counts: &[usize]) -> Vec<Series> {
     }
     let beside = |index: usize| {
         let middle = (strategies.len() as f64 - 1.0) / 2.0;
-        (index as f64 - middle) * 0.4 / strategies.len() as f64
+        (index as f64 - middle) * 0.3 / strategies.len() as f64
     };
     let of_strategy = |(index, strategy): (usize, &&Strategy)| {
         let mut points: Vec<Point> = cells

@@ -26,8 +26,10 @@ fn the_headline_is_the_first_heading_and_the_title() {
     let data = synthetic::whole_sweep(1);
     let headline = analyse(&data).headline;
     let page = page(&data);
-    let headline = headline.replace('&', "&amp;");
-    assert!(page.contains(&format!("<h1>{headline}</h1>")));
+    let heading = page.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap();
+    let text = heading.replace("<span class=\"whole\">", "").replace("</span>", "");
+    assert_eq!(text, headline);
+    assert!(page.contains(&format!("<title>Manyhands: {headline}</title>")));
     assert!(page.find("<h1").unwrap() < page.find("<h2").unwrap());
 }
 

@@ -178,7 +178,7 @@ fn contamination(experiment: &Experiment) -> Option<String> {
     } else {
         "they are left out"
     };
-    Some(format!("{spoiled} of {rounds} rounds are contaminated by other load: {treated}."))
+    Some(format!("Rounds contaminated by other load: {spoiled} of {rounds}; {treated}."))
 }
 
 /// Whether `configuration` is a process pool without more workers than cores.
