@@ -113,14 +113,15 @@ fn split(workload: Workload, elements: usize, most: usize) -> Job {
     Job { workload, tasks, task_size: elements / tasks }
 }
 
-/// Starting a runner and its workers, per incarnation.
-const LAUNCH: Duration = Duration::from_millis(15);
+/// Starting a runner and its workers, warming up and ending, per incarnation;
+/// generous, so that small blocks can afford all their incarnations.
+const LAUNCH: Duration = Duration::from_millis(40);
 
 /// Starting and ending a pool in a cold cycle.
 const COLD_CYCLE: Duration = Duration::from_millis(10);
 
 /// Rounds that a block should have time for, whatever a round costs.
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 6;
 
 /// Roughly what measuring a block takes. Only the ratios between blocks
 /// matter, and only for how the time is shared out: 0.1 ns an element is what

@@ -47,7 +47,7 @@ pub(super) fn measure(
         losses: Vec::new(),
         bench,
     };
-    let reason = run.to_the_end()?;
+    let reason = run.take_all_lives()?;
     run.record_losses_alone()?;
     let end = BlockEndRecord { block: block.block.clone(), reason };
     bench.journal.append(&[Record::BlockEnd(end)])?;
@@ -76,7 +76,7 @@ enum LifeEnd {
 }
 
 impl BlockRun<'_, '_> {
-    fn to_the_end(&mut self) -> Result<StopReason, Stop> {
+    fn take_all_lives(&mut self) -> Result<StopReason, Stop> {
         if !self.history.begun {
             self.bench.journal.append(&[Record::Block(self.block.clone())])?;
             self.skip_what_does_not_fit();
