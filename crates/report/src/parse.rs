@@ -60,7 +60,7 @@ pub enum ParseError {
 /// ```
 /// let text = "{\"record\":\"sweep\",\"version\":1,\"seed\":42}\n{\"record\":\"rou";
 /// let parsed = report::parse_records(text)?;
-/// assert_eq!((parsed.records.len(), parsed.valid_bytes, parsed.unfinished), (1, 40, true));
+/// assert_eq!((parsed.records.len(), parsed.valid_bytes, parsed.unfinished), (1, 41, true));
 /// # Ok::<(), report::ParseError>(())
 /// ```
 pub fn parse_records(text: impl AsRef<[u8]>) -> Result<ParsedRecords, ParseError> {

@@ -6,7 +6,7 @@
 //! - [`scaling`]: speed-up, efficiency and the Karp–Flatt serial fraction.
 //! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
 //!   points cannot identify them.
-//! - [`metg`], [`break_even`]: where a curve crosses a threshold for good.
+//! - [`metg()`], [`break_even()`]: where a curve crosses a threshold for good.
 //!
 //! ```
 //! // Two incarnations of four rounds; each value is a speed-up within a round.

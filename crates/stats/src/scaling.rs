@@ -83,15 +83,18 @@ pub struct ScalingPoint {
     pub speed_ups: Vec<Vec<f64>>,
 }
 
-/// Points with a positive median, as `(workers, groups)`, and an error if
-/// they have fewer than `needed` distinct worker counts.
+/// A number of workers and its speed-ups, grouped by incarnation.
+pub(crate) type Groups<'a> = (f64, Vec<&'a [f64]>);
+
+/// Points that have speed-ups, or an error if they have fewer than `needed`
+/// distinct worker counts.
 pub(crate) fn usable<'a>(
     points: &'a [ScalingPoint],
     model: &'static str,
     fewest_workers: usize,
     needed: usize,
-) -> Result<Vec<(f64, Vec<&'a [f64]>)>, StatsError> {
-    let mut usable: Vec<(f64, Vec<&[f64]>)> = Vec::new();
+) -> Result<Vec<Groups<'a>>, StatsError> {
+    let mut usable: Vec<Groups<'_>> = Vec::new();
     for point in points.iter().filter(|point| point.workers.get() >= fewest_workers) {
         let groups: Vec<&[f64]> =
             point.speed_ups.iter().map(Vec::as_slice).filter(|group| !group.is_empty()).collect();
@@ -117,7 +120,7 @@ pub(crate) fn usable<'a>(
 ///
 /// `fit` maps `(workers, speed-up)` pairs to parameters.
 pub(crate) fn fit_with_intervals<const N: usize>(
-    points: &[(f64, Vec<&[f64]>)],
+    points: &[Groups<'_>],
     seed: u64,
     fit: impl Fn(&[(f64, f64)]) -> Option<[f64; N]>,
 ) -> Option<[Estimate; N]> {

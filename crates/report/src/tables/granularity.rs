@@ -105,7 +105,9 @@ fn heading(block: &Block) -> String {
 fn efficiencies(workload: harness::Workload, blocks: &[&Block]) -> Table {
     let mark = |cell: &Cell| if cell.counts.contaminated_used { "!" } else { "" };
     let entry = |cell: &Cell| match cell.figures().and_then(|figures| figures.efficiency) {
-        Some(_) if cell.configuration.strategy.is_serial() => Entry::plain("baseline"),
+        Some(baseline) if cell.configuration.strategy.is_serial() => {
+            Entry::plain(format::percent(baseline.value))
+        }
         Some(efficiency) => {
             let text = format!("{}{}", format::percent(efficiency.value), mark(cell));
             Entry::judged(text, &efficiency, 0.5)

@@ -151,7 +151,7 @@ fn failures(experiment: &Experiment) -> Vec<String> {
     for cell in experiment.blocks.iter().flat_map(|block| &block.cells) {
         let Some(why_not) = cell.why_not() else { continue };
         let name = cell.configuration.to_string();
-        match kinds.iter_mut().find(|(n, why, _)| (&*n, &*why) == (&name, &why_not)) {
+        match kinds.iter_mut().find(|(n, why, _)| (n, why) == (&name, &why_not)) {
             Some((_, _, blocks)) => *blocks += 1,
             None => kinds.push((name, why_not, 1)),
         }
