@@ -47,7 +47,10 @@ fn facts(environment: &Environment) -> Vec<(&'static str, String)> {
         ("processor", optional(&environment.cpu)),
         ("cores available", environment.available_cores.to_string()),
         ("cores of the host", environment.host_cores.to_string()),
-        ("cgroup quota, cores", number(environment.cgroup_quota_cores, "")),
+        (
+            "cgroup quota, cores",
+            environment.cgroup_quota_cores.map_or("none".to_owned(), |cores| format!("{cores:.1}")),
+        ),
         ("virtualisation", optional(&environment.virtualization)),
         ("governor", optional(&environment.governor)),
         ("frequency", number(environment.frequency_mhz, " MHz")),

@@ -51,6 +51,7 @@ pub(super) fn look(strategy: &Strategy) -> Look {
     match (strategy.backend.as_str(), strategy.start_method) {
         ("serial", _) => solid(INK, Marker::Cross),
         ("threads", _) => solid(PURPLE, Marker::Disc),
+        ("threads-scoped", _) => dashed(PURPLE, Marker::Ring),
         ("rayon", _) => solid(GREEN, Marker::Diamond),
         ("pipe-pool", Some(StartMethod::ForkServer)) => solid(ORANGE, Marker::TriangleOutline),
         ("pipe-pool", Some(StartMethod::Spawn)) => dashed(VERMILLION, Marker::TriangleDown),
