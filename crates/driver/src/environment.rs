@@ -32,7 +32,7 @@ pub(crate) fn gather() -> Environment {
         opt_level: env!("MANYHANDS_OPT_LEVEL").to_owned(),
         rustc: env!("MANYHANDS_RUSTC").to_owned(),
         target: env!("MANYHANDS_TARGET").to_owned(),
-        instruction_set: workloads::instruction_set(),
+        instruction_set: harness::workloads::instruction_set(),
         os: System::long_os_version().ok(),
         kernel: System::kernel_version().ok(),
         host_cores: available_cores().get(),

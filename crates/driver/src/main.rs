@@ -28,7 +28,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     // Worker processes start here and never return.
-    multiproc::init();
+    shm_pool::init();
     let command = cli::Cli::parse().command;
     match commands::execute(command) {
         Ok(code) => code,
