@@ -41,8 +41,8 @@ fn weighted(config: &Config, experiment: &Experiment, cores: NonZeroUsize) -> Ve
             available_cores: cores.get(),
         })
         .collect();
-    let costs: Vec<f64> =
-        blocks.iter().map(|block| cost(block, config.incarnations).as_secs_f64()).collect();
+    let cost = |block: &BlockRecord| cost(block, config.incarnations).as_secs_f64();
+    let costs: Vec<f64> = blocks.iter().map(|block| cost(block).powf(DAMPING)).collect();
     let total: f64 = costs.iter().sum();
     let weight = |cost: f64| experiment.share * cost / total;
     blocks
@@ -119,6 +119,11 @@ const LAUNCH: Duration = Duration::from_millis(40);
 
 /// Starting and ending a pool in a cold cycle.
 const COLD_CYCLE: Duration = Duration::from_millis(10);
+
+/// A block's time grows with this power of its cost: in proportion, the one or
+/// two largest would take nearly everything and still have few rounds; with
+/// equal shares they would have one.
+const DAMPING: f64 = 0.75;
 
 /// Rounds that a block should have time for, whatever a round costs.
 const ROUNDS: u32 = 6;

@@ -47,9 +47,10 @@ pub enum BreakEven {
 /// advantage reaches 1 after A's last defeat, interpolated on logarithmic
 /// scales of both size and advantage.
 ///
-/// Where a point's interval includes 1 it is neither a victory nor a defeat:
-/// strategies that are equally good at large sizes must not swap places by
-/// the noise of the last point.
+/// Where a point's interval includes 1, or too little was measured for one, it
+/// is neither a victory nor a defeat: strategies that are equally good at large
+/// sizes must not swap places by the noise of the last point. Where no point
+/// has an interval, the figures alone decide.
 ///
 /// ```
 /// use stats::{AdvantagePoint, BreakEven, Estimate, break_even};
@@ -67,6 +68,13 @@ pub enum BreakEven {
 pub fn break_even(points: &[AdvantagePoint]) -> BreakEven {
     let mut points = points.to_vec();
     points.sort_by(|a, b| a.size.total_cmp(&b.size));
+    if points.iter().all(|point| point.advantage.interval().is_none()) {
+        // Exactly known, as far as anybody can say.
+        points.iter_mut().for_each(|point| {
+            let value = point.advantage.value;
+            point.advantage = Estimate::with_interval(value, value, value);
+        });
+    }
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return BreakEven::NotMeasured;
     };
@@ -82,8 +90,9 @@ pub fn break_even(points: &[AdvantagePoint]) -> BreakEven {
         None => BreakEven::Always { smallest: first.size },
         Some(value) => {
             let curve = |pick: fn(&Estimate) -> Option<f64>| {
-                let points = points.iter().map(|p| Some((p.size, pick(&p.advantage)?.ln())));
-                last_crossing(&points.collect::<Option<Vec<_>>>()?, 0.0)?.at()
+                let points = points.iter();
+                let known = points.filter_map(|p| Some((p.size, pick(&p.advantage)?.ln())));
+                last_crossing(&known.collect::<Vec<_>>(), 0.0)?.at()
             };
             let low = curve(|e| e.high).map(|low| low.min(value));
             let high = curve(|e| e.low).map(|high| high.max(value));
@@ -93,20 +102,14 @@ pub fn break_even(points: &[AdvantagePoint]) -> BreakEven {
 }
 
 impl AdvantagePoint {
-    /// Whether A is slower beyond doubt, or simply slower where there is no interval.
+    /// Whether A is slower beyond doubt.
     fn loses(&self) -> bool {
-        match self.advantage.interval() {
-            Some(_) => self.advantage.is_below(1.0),
-            None => self.advantage.value < 1.0,
-        }
+        self.advantage.is_below(1.0)
     }
 
-    /// Whether A is faster beyond doubt, or simply faster where there is no interval.
+    /// Whether A is faster beyond doubt.
     fn wins(&self) -> bool {
-        match self.advantage.interval() {
-            Some(_) => self.advantage.is_above(1.0),
-            None => self.advantage.value > 1.0,
-        }
+        self.advantage.is_above(1.0)
     }
 }
 
@@ -166,6 +169,19 @@ mod tests {
         let ahead: Vec<AdvantagePoint> =
             [point(1.0, 3.0), point(10.0, 1.5)].into_iter().chain(tail(100.0)).collect();
         assert_eq!(break_even(&ahead), BreakEven::Always { smallest: 1.0 });
+    }
+
+    #[test]
+    fn a_point_with_too_few_rounds_decides_nothing() {
+        let mut points = points(20_000.0);
+        points[16].advantage = Estimate::without_interval(0.9);
+        assert!(matches!(break_even(&points), BreakEven::From { .. }));
+        let bare = |p: &AdvantagePoint| AdvantagePoint {
+            advantage: Estimate::without_interval(p.advantage.value),
+            ..*p
+        };
+        let bare: Vec<AdvantagePoint> = points.iter().map(bare).collect();
+        assert_eq!(break_even(&bare), BreakEven::Never { largest: 1e8 });
     }
 
     #[test]

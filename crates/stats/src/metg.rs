@@ -24,7 +24,7 @@ pub enum Metg {
     /// Points lie on both sides of it.
     At {
         /// In nanoseconds. An end of its interval is absent if it lies beyond
-        /// the points, or if a point next to it has no interval.
+        /// the points that have one.
         granularity_ns: Estimate,
     },
     /// Even the smallest granularity measured keeps the efficiency.
@@ -48,7 +48,8 @@ pub enum Metg {
 /// Parallel Runtime Performance", SC20, section IV. Interpolated between the
 /// two points on either side, linearly over the logarithm of the granularity.
 /// Its interval ends where the curves through the ends of the points'
-/// intervals cross the threshold: an optimist's and a pessimist's METG.
+/// intervals cross the threshold: an optimist's and a pessimist's METG. Points
+/// with too few rounds for an interval have no say in those.
 ///
 /// ```
 /// use stats::{EfficiencyPoint, Estimate, Metg, metg};
@@ -68,11 +69,10 @@ pub fn metg(points: &[EfficiencyPoint], threshold: f64) -> Metg {
     let mut points = points.to_vec();
     points.sort_by(|a, b| a.granularity_ns.total_cmp(&b.granularity_ns));
     let curve = |pick: fn(&Estimate) -> Option<f64>| -> Option<Crossing> {
-        let curve: Option<Vec<(f64, f64)>> = points
+        let known = points
             .iter()
-            .map(|point| Some((point.granularity_ns, pick(&point.efficiency)?)))
-            .collect();
-        last_crossing(&curve?, threshold)
+            .filter_map(|point| Some((point.granularity_ns, pick(&point.efficiency)?)));
+        last_crossing(&known.collect::<Vec<_>>(), threshold)
     };
     match (curve(|e| Some(e.value)), points.as_slice()) {
         (Some(Crossing::At(value)), _) => {

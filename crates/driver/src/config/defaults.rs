@@ -45,12 +45,12 @@ pub(super) fn workers(kind: ExperimentKind) -> Vec<WorkerCount> {
 pub(super) fn tasks(kind: ExperimentKind) -> NonZeroUsize {
     nonzero(match kind {
         ExperimentKind::SpeedUp => 64,
-        ExperimentKind::Granularity => 2_000,
+        ExperimentKind::Granularity => 1_000,
         ExperimentKind::StartMethods | ExperimentKind::Payload | ExperimentKind::Table => 4,
     })
 }
 
-/// Task sizes of each of `workloads`: about a quarter of a millisecond of
+/// Task sizes of each of `workloads`: about a tenth of a millisecond of
 /// arithmetic, or an array that stays in a third-level cache.
 pub(super) fn task_size(
     kind: ExperimentKind,
@@ -60,7 +60,6 @@ pub(super) fn task_size(
         (ExperimentKind::Granularity, _) => {
             vec![10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000]
         }
-        (ExperimentKind::SpeedUp, Workload::SumOfSquares) => vec![4_000_000],
         (_, Workload::SumOfSquares) => vec![1_000_000],
         (_, Workload::Square | Workload::Cube) => vec![16_384],
     };

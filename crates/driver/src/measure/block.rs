@@ -142,7 +142,6 @@ impl BlockRun<'_, '_> {
     ) -> Result<LifeEnd, Stop> {
         let losses = cast.warm_up(&self.order.round(self.history.next_round))?;
         self.note(losses);
-        observer.own(cast.trees());
         let set_up = begun.elapsed();
         for taken in 1.. {
             let round_begun = Instant::now();
@@ -177,7 +176,8 @@ impl BlockRun<'_, '_> {
                 samples.push(Sample { configuration: index, outcome });
             }
         }
-        self.write_round(incarnation, samples, observer.after_round())
+        let validity = observer.after_round(|| cast.trees());
+        self.write_round(incarnation, samples, validity)
     }
 
     fn write_round(

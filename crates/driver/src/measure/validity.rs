@@ -31,7 +31,6 @@ pub(super) struct Observer {
     /// core without anybody else's doing.
     saturating: bool,
     cores: CpuSet,
-    own: Tree,
     looks: VecDeque<Look>,
     verdict: Validity,
 }
@@ -63,24 +62,20 @@ impl Observer {
             limits,
             saturating,
             cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
-            own: Tree::default(),
             looks: VecDeque::new(),
             verdict: Validity::default(),
         };
-        observer.looks.push_back(observer.look());
+        observer.looks.push_back(observer.look(&Tree::default()));
         observer
     }
 
-    /// Names the processes whose time is the sweep's own.
-    pub(super) fn own(&mut self, trees: Tree) {
-        self.own = trees;
-    }
-
-    /// What the machine did during the round that has just ended.
-    pub(super) fn after_round(&mut self) -> Validity {
+    /// What the machine did during the round that has just ended. `own` names
+    /// the processes whose time is the sweep's: a fork server, for one, is not
+    /// there from the beginning.
+    pub(super) fn after_round(&mut self, own: impl FnOnce() -> Tree) -> Validity {
         let newest = self.looks.back().map(|look| look.at.elapsed());
         if newest.is_none_or(|age| age >= BETWEEN_LOOKS) {
-            let now = self.look();
+            let now = self.look(&own());
             self.looks.push_back(now);
             // The oldest that is kept is the youngest beyond the window.
             while self.looks.len() > 2 && now.at - self.looks[1].at >= WINDOW {
@@ -91,12 +86,12 @@ impl Observer {
         self.verdict.clone()
     }
 
-    fn look(&self) -> Look {
+    fn look(&self, own: &Tree) -> Look {
         Look {
             at: Instant::now(),
             cores: fs::read_to_string("/proc/stat")
                 .map_or_else(|_| CoreTimes::default(), |stat| core_times(&stat, &self.cores)),
-            own_ns: resources::own_cpu_ns() + self.own.cpu_ns(),
+            own_ns: resources::own_cpu_ns() + own.cpu_ns(),
             swapped_in: counter("/proc/vmstat", "pswpin "),
             throttled: environment::throttled_periods().unwrap_or(0),
             pressure: counter("/proc/pressure/cpu", "some "),

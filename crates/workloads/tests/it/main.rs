@@ -21,7 +21,9 @@ fn ten_times_the_size_is_ten_times_the_work() {
         };
         run(LARGE);
         match instruction_ratio(&mut run) {
-            Some(ratio) => assert!((8.0..12.0).contains(&ratio), "{workload}: {ratio} × the instructions"),
+            Some(ratio) => {
+                assert!((8.0..12.0).contains(&ratio), "{workload}: {ratio} × the instructions")
+            }
             None => {
                 let ratio = time_ratio(&mut run);
                 assert!(ratio >= 5.0, "{workload}: {ratio} × the time");
