@@ -5,14 +5,15 @@
 pub(crate) enum Crossing {
     /// Between two points; interpolated.
     At(f64),
-    /// Even the smallest point is above.
+    /// Even the first point is above.
     BelowAll,
-    /// Not even the largest point is above.
+    /// Not even the last point is above.
     AboveAll,
 }
 
-/// The last crossing of `threshold` by `points`, `(x, y)` with ascending
-/// positive x: from there on, every point is at or above it.
+/// The last crossing of `threshold` by `points`, `(x, y)` with positive x, in
+/// their order: from there on, every point is at or above it. x mostly ascends
+/// but need not.
 ///
 /// Interpolates y linearly over ln x, since sizes are spread evenly on a
 /// logarithmic scale. `None` without points.

@@ -11,6 +11,8 @@ use crate::{
 /// One task size: how long a task took and how well the workers were used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EfficiencyPoint {
+    /// Any measure of a task's work, e.g. its elements; orders the points.
+    pub task_size: f64,
     /// Mean task time: wall × workers ÷ tasks, in nanoseconds.
     pub granularity_ns: f64,
     /// Speed-up ÷ workers.
@@ -27,26 +29,30 @@ pub enum Metg {
         /// the points that have one.
         granularity_ns: Estimate,
     },
-    /// Even the smallest granularity measured keeps the efficiency.
+    /// Even the smallest tasks measured keep the efficiency.
     BelowMeasured {
-        /// That granularity, in nanoseconds.
+        /// Their granularity, in nanoseconds.
         smallest_ns: f64,
     },
-    /// Not even the largest granularity measured reaches the efficiency.
+    /// Not even the largest tasks measured reach the efficiency.
     NeverReached {
-        /// That granularity, in nanoseconds.
+        /// Their granularity, in nanoseconds.
         largest_ns: f64,
     },
     /// Nothing was measured.
     NotMeasured,
 }
 
-/// METG(`threshold`): the smallest granularity from which on every point
-/// keeps an efficiency of `threshold`, usually 0.5.
+/// METG(`threshold`): the granularity of the smallest tasks from which on every
+/// point keeps an efficiency of `threshold`, usually 0.5.
 ///
 /// Slaughter et al., "Task Bench: A Parameterized Benchmark for Evaluating
-/// Parallel Runtime Performance", SC20, section IV. Interpolated between the
-/// two points on either side, linearly over the logarithm of the granularity.
+/// Parallel Runtime Performance", SC20, section IV. The points count in the
+/// order of their task sizes: where overhead outweighs the work, granularity
+/// hardly depends on the task, and its noise must not reorder them. Interpolated
+/// between the two task sizes on either side, linearly over the logarithm of
+/// the granularity.
+///
 /// Its interval ends where the curves through the ends of the points'
 /// intervals cross the threshold: an optimist's and a pessimist's METG. Points
 /// with too few rounds for an interval have no say in those.
@@ -55,6 +61,7 @@ pub enum Metg {
 /// use stats::{EfficiencyPoint, Estimate, Metg, metg};
 ///
 /// let point = |granularity_ns, value| EfficiencyPoint {
+///     task_size: granularity_ns * value,
 ///     granularity_ns,
 ///     efficiency: Estimate::with_interval(value, value - 0.1, value + 0.1),
 /// };
@@ -67,7 +74,7 @@ pub enum Metg {
 #[must_use]
 pub fn metg(points: &[EfficiencyPoint], threshold: f64) -> Metg {
     let mut points = points.to_vec();
-    points.sort_by(|a, b| a.granularity_ns.total_cmp(&b.granularity_ns));
+    points.sort_by(|a, b| a.task_size.total_cmp(&b.task_size));
     let curve = |pick: fn(&Estimate) -> Option<f64>| -> Option<Crossing> {
         let known = points
             .iter()
@@ -103,6 +110,7 @@ mod tests {
                 let task = 10f64.powf(f64::from(k) / 2.0);
                 let value = task / (task + overhead);
                 EfficiencyPoint {
+                    task_size: task,
                     granularity_ns: task + overhead,
                     efficiency: Estimate::with_interval(
                         value,
@@ -127,6 +135,32 @@ mod tests {
         let mut shuffled = points(3_000.0, 0.05);
         shuffled.reverse();
         assert_eq!(metg(&shuffled, 0.5), metg(&points(3_000.0, 0.05), 0.5));
+    }
+
+    #[test]
+    fn granularities_that_fall_while_tasks_grow_do_not_reorder_the_points() {
+        // An overhead of about 0.65 µs a task: the smallest tasks do not have
+        // the smallest granularity.
+        let point = |(task_size, granularity_ns, value): (f64, f64, f64)| EfficiencyPoint {
+            task_size,
+            granularity_ns,
+            efficiency: Estimate::with_interval(value, value * 0.9, value * 1.1),
+        };
+        let measured = [
+            (64.0, 670.0, 0.02),
+            (128.0, 730.0, 0.03),
+            (256.0, 700.0, 0.04),
+            (1_024.0, 620.0, 0.11),
+            (4_096.0, 560.0, 0.32),
+            (16_384.0, 880.0, 0.72),
+            (65_536.0, 2_700.0, 0.91),
+        ];
+        let Metg::At { granularity_ns } = metg(&measured.map(point), 0.5) else { panic!() };
+        // (0.5 − 0.32) ÷ (0.72 − 0.32) of the way from 560 to 880 ns.
+        let expected = 560.0 * (880.0f64 / 560.0).powf(0.45);
+        assert!((granularity_ns.value - expected).abs() < 1e-6, "{granularity_ns:?}");
+        let (low, high) = granularity_ns.interval().unwrap();
+        assert!((560.0..expected).contains(&low) && (expected..880.0).contains(&high));
     }
 
     #[test]

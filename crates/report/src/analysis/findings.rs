@@ -72,10 +72,12 @@ fn cells_of<'a>(
 fn granularity(blocks: &[Block]) -> Vec<GranularityFinding> {
     let finding = |key: (Workload, &Configuration)| {
         let efficiencies: Vec<EfficiencyPoint> = cells_of(blocks, key)
-            .filter_map(|(_, cell)| {
+            .filter_map(|(block, cell)| {
                 let figures = cell.figures()?;
                 let granularity_ns = figures.granularity_ns.filter(|&ns| ns > 0.0)?;
-                Some(EfficiencyPoint { granularity_ns, efficiency: figures.efficiency? })
+                let task_size = block.job.task_size as f64;
+                let efficiency = figures.efficiency?;
+                Some(EfficiencyPoint { task_size, granularity_ns, efficiency })
             })
             .collect();
         let failures = cells_of(blocks, key).filter_map(|(block, cell)| {

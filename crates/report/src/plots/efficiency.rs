@@ -62,11 +62,14 @@ fn series(blocks: &[&Block]) -> Vec<Series> {
             None => shown.push(this),
         }
     }
+    // A line joins task sizes that follow each other: where overhead outweighs
+    // the work, larger tasks do not always have the larger granularity.
+    let mut by_size = blocks.to_vec();
+    by_size.sort_by_key(|block| block.job.task_size);
     let of_configuration = |configuration: &&Configuration| {
-        let cells = blocks.iter().flat_map(|block| &block.cells);
-        let mut points: Vec<Point> =
+        let cells = by_size.iter().flat_map(|block| &block.cells);
+        let points: Vec<Point> =
             cells.filter(|cell| cell.configuration == **configuration).filter_map(point).collect();
-        points.sort_by(|a, b| a.x.total_cmp(&b.x));
         let failed = if points.is_empty() { " (no figures)" } else { "" };
         Series {
             label: format!("{configuration}{failed}"),
