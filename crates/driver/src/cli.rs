@@ -2,10 +2,16 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use harness::{StartMethod, Workload};
 
-use crate::config::values::{WorkerCount, parse_count, parse_duration};
+use crate::config::{
+    suggest,
+    values::{WorkerCount, parse_count, parse_duration},
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -25,6 +31,24 @@ Exit codes:
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Adds what clap leaves out: the flag of a command that an unknown flag is
+/// probably a slip for, e.g. `--sweep` for `--sweeep`.
+pub(crate) fn with_suggestion(mut error: clap::Error) -> clap::Error {
+    let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown))) => unknown.clone(),
+        _ => return error,
+    };
+    let command = Cli::command();
+    let flags: Vec<&str> =
+        command.get_subcommands().filter_map(clap::Command::get_long_flag).collect();
+    if error.get(ContextKind::SuggestedArg).is_none()
+        && let Some(meant) = suggest::closest(unknown.trim_start_matches('-'), &flags)
+    {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{meant}")));
+    }
+    error
 }
 
 /// Every command also works as a flag: `driver --sweep` is `driver sweep`.
@@ -227,7 +251,6 @@ fn unknown(name: &str, what: &str, known: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_grammar_is_consistent() {

@@ -29,8 +29,8 @@ use clap::Parser;
 fn main() -> ExitCode {
     // Worker processes start here and never return.
     shm_pool::init();
-    let command = cli::Cli::parse().command;
-    match commands::execute(command) {
+    let command = cli::Cli::try_parse().unwrap_or_else(|error| cli::with_suggestion(error).exit());
+    match commands::execute(command.command) {
         Ok(code) => code,
         Err(error) => {
             printing::note(&format!("error: {error}"));

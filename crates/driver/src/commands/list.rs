@@ -10,7 +10,7 @@ use crate::{
     printing,
 };
 
-/// Prints one line each.
+/// Prints one line each, or more where the terminal is narrow.
 ///
 /// # Errors
 ///
@@ -42,6 +42,11 @@ pub(super) fn execute() -> Result<End, Error> {
 }
 
 fn section(title: &str, lines: impl IntoIterator<Item = (&'static str, String)>) -> String {
-    let lines = lines.into_iter().map(|(name, what)| format!("  {name:<15} {what}\n"));
+    let hanging = " ".repeat(18);
+    let lines = lines.into_iter().map(|(name, what)| {
+        let line = format!("  {name:<15} {what}");
+        let options = textwrap::Options::new(printing::width()).subsequent_indent(&hanging);
+        textwrap::fill(&line, options) + "\n"
+    });
     format!("{title}\n{}", lines.collect::<String>())
 }

@@ -54,14 +54,24 @@ impl Config {
         let source = Text { file, text };
         let root = DeTable::parse(text).map_err(|error| syntax_error(source, &error))?;
         let top = Section::new(source, "the config", 0..0, root.get_ref(), &KEYS)?;
-        let runners = tables(&top, "runner", "[[runner]]", &RUNNER_KEYS)?;
-        let runners = runners.iter().map(runner).collect::<Result<Vec<_>, _>>()?;
-        let experiments = tables(&top, "experiment", "[[experiment]]", &EXPERIMENT_KEYS)?;
-        let experiments = experiments
+        let sections = tables(&top, "runner", "[[runner]]", &RUNNER_KEYS)?;
+        let runners = sections.iter().map(runner).collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<String> = runners.iter().map(|one| one.strategy().to_string()).collect();
+        let help = "give one of them another `name` or `start_method`";
+        refuse_duplicates("runners", &sections, &names, &["name"], help)?;
+        let sections = tables(&top, "experiment", "[[experiment]]", &EXPERIMENT_KEYS)?;
+        if sections.is_empty() {
+            let help = "add at least one [[experiment]] with `kind` and `question`";
+            return Err(ConfigError::in_file(file, "there is no experiment", help));
+        }
+        let experiments = sections
             .iter()
             .map(|section| experiment(section, &runners))
             .collect::<Result<Vec<_>, _>>()?;
-        let config = Self {
+        let names: Vec<String> = experiments.iter().map(|one| one.name.clone()).collect();
+        let help = "give one of them another `name`";
+        refuse_duplicates("experiments", &sections, &names, &["name", "kind"], help)?;
+        Ok(Self {
             question: top.text("question", QUESTION_HELP)?,
             time_budget: or(&top, "time_budget", Duration::from_secs(75), |entry| {
                 entry.parsed(parse_duration)
@@ -77,32 +87,27 @@ impl Config {
             validity: validity(&top)?,
             experiments,
             runners,
-        };
-        config.refuse_duplicates(file)?;
-        Ok(config)
+        })
     }
+}
 
-    fn refuse_duplicates(&self, file: &str) -> Result<(), ConfigError> {
-        if self.experiments.is_empty() {
-            let help = "add at least one [[experiment]] with `kind` and `question`";
-            return Err(ConfigError::in_file(file, "there is no experiment", help));
+/// Refuses the second of two sections that would be one in the report, by the
+/// first of `keys` that it has.
+fn refuse_duplicates(
+    what: &str,
+    sections: &[Section<'_>],
+    names: &[String],
+    keys: &[&'static str],
+    help: &str,
+) -> Result<(), ConfigError> {
+    for (i, (section, name)) in sections.iter().zip(names).enumerate() {
+        if names[..i].contains(name)
+            && let Some(entry) = keys.iter().find_map(|&key| section.get(key))
+        {
+            return Err(entry.error(format!("two {what} are called `{name}`"), help));
         }
-        for (i, experiment) in self.experiments.iter().enumerate() {
-            if self.experiments[..i].iter().any(|other| other.name == experiment.name) {
-                let problem = format!("two experiments are called `{}`", experiment.name);
-                let help = "give one of them another `name`";
-                return Err(ConfigError::in_file(file, problem, help));
-            }
-        }
-        for (i, runner) in self.runners.iter().enumerate() {
-            if self.runners[..i].iter().any(|other| other.strategy() == runner.strategy()) {
-                let problem = format!("two runners are called `{}`", runner.strategy());
-                let help = "give one of them another `name` or `start_method`";
-                return Err(ConfigError::in_file(file, problem, help));
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 fn experiment(

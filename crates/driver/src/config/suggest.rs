@@ -14,7 +14,8 @@ pub(crate) fn among<'a>(name: &str, allowed: impl IntoIterator<Item = &'a str>) 
     }
 }
 
-fn closest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
+/// The one of `allowed` that `name` is most likely a slip for.
+pub(crate) fn closest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
     let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);
     let best = allowed.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(best) >= ALIKE).then_some(*best)

@@ -80,6 +80,9 @@ impl BlockRun<'_, '_> {
         if !self.history.begun {
             self.bench.journal.append(&[Record::Block(self.block.clone())])?;
             self.skip_what_does_not_fit();
+            // Before anything is started: a sweep that is killed and resumed
+            // must not try what does not fit.
+            self.record_losses_alone()?;
         }
         let mut lives = self.bench.config.incarnations;
         for life in 0.. {

@@ -72,18 +72,23 @@ impl Cast {
     }
 
     /// Starts every pool, times its first task, loads the job and runs it once
-    /// untimed; then looks at what everybody has used so far. Cold cycles do
-    /// all that themselves.
+    /// untimed; then looks at what everybody has used so far. Where samples are
+    /// cold cycles it is one cycle that does not count: it starts what belongs
+    /// to the process and outlives the pool, such as a fork server.
     pub(super) fn warm_up(&mut self, order: &[usize]) -> Result<Vec<Loss>, Stop> {
         let mut losses = Vec::new();
-        if !self.cold {
-            for &index in order {
-                self.attempt(index, &mut losses, Player::warm_up)?;
-            }
+        let warm_up = if self.cold { Player::warm_up_cold } else { Player::warm_up };
+        for &index in order {
+            self.attempt(index, &mut losses, warm_up)?;
         }
         let census = Census::take();
         for player in self.players.iter_mut().flatten() {
-            player.before = player.used(&census);
+            let used = player.used(&census);
+            player.before = Resources {
+                peak_pss_bytes: used.peak_pss_bytes.max(player.before.peak_pss_bytes),
+                processes: used.processes.max(player.before.processes),
+                ..used
+            };
         }
         Ok(losses)
     }
@@ -168,29 +173,28 @@ impl Player {
         sample::checked_run(&mut self.runner, job, &mut self.nonces).map(drop)
     }
 
+    /// The pool exists only within the cycle, so memory and processes are
+    /// looked at there.
+    fn warm_up_cold(&mut self, job: Job) -> Result<(), Trouble> {
+        let pid = self.runner.pid();
+        let before = &mut self.before;
+        let look = || {
+            let tree = Census::take().tree(pid);
+            before.peak_pss_bytes = tree.pss_bytes();
+            before.processes = tree.used().processes;
+        };
+        sample::cold(&mut self.runner, job, &mut self.nonces, look).map(drop)
+    }
+
     fn sample(&mut self, job: Job, cold: bool) -> Result<Outcome, Trouble> {
         let outcome = if cold {
-            self.cold_sample(job)?
+            sample::cold(&mut self.runner, job, &mut self.nonces, || ())?
         } else {
             let wall_ns = sample::checked_run(&mut self.runner, job, &mut self.nonces)?;
             Outcome::Warm { wall_ns }
         };
         self.runs += 1;
         Ok(outcome)
-    }
-
-    /// The pool exists only within the cycle, so memory and processes are
-    /// looked at there, once a life.
-    fn cold_sample(&mut self, job: Job) -> Result<Outcome, Trouble> {
-        let (pid, first) = (self.runner.pid(), self.runs == 0);
-        let before = &mut self.before;
-        sample::cold(&mut self.runner, job, &mut self.nonces, || {
-            if first {
-                let tree = Census::take().tree(pid);
-                before.peak_pss_bytes = before.peak_pss_bytes.max(tree.pss_bytes());
-                before.processes = before.processes.max(tree.used().processes);
-            }
-        })
     }
 
     fn used(&self, census: &Census) -> Resources {

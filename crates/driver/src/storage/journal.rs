@@ -114,10 +114,15 @@ fn lock(path: &Path, file: &File) -> Result<(), StorageError> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<report::ParsedRecords, StorageError> {
-    report::parse_records(bytes).map_err(|error| {
+    let damaged = |problem: &dyn std::fmt::Display| {
         let help = "the file is damaged; measure again into a new folder";
-        StorageError::new(format!("`{}`: {error}", path.display()), help)
-    })
+        StorageError::new(format!("`{}`: {problem}", path.display()), help)
+    };
+    let parsed = report::parse_records(bytes).map_err(|error| damaged(&error))?;
+    match parsed.records.first() {
+        Some(Record::Sweep(_)) => Ok(parsed),
+        _ => Err(damaged(&"it does not begin with the record of a sweep")),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A board's parent: publishes jobs and waits for them.
 
 use std::{
+    cmp::Ordering,
     os::{
         fd::{AsFd, AsRawFd, RawFd},
         unix::net::UnixStream,
@@ -62,14 +63,18 @@ impl Board {
         let workers = config.workers.get();
         let memory = SharedMemory::new(Layout::size(workers))?;
         let event = Event::new()?;
-        let spare_cores = config.workers < cpu_count();
-        let spin = if spare_cores { SPIN_WITH_CORES_TO_SPARE } else { SPIN_WITHOUT };
+        let (worker_spin, parent_spin) = match config.workers.cmp(&cpu_count()) {
+            Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
+            Ordering::Equal => (SPIN_WITHOUT, 0),
+            // A spinner would hold up the work that it waits for.
+            Ordering::Greater => (0, 0),
+        };
         let mut sockets = Vec::new();
         let inheritances = (0..workers).map(|index| {
             let (ours, theirs) =
                 UnixStream::pair().map_err(Error::system("create a socket pair"))?;
             sockets.push(ParentEnd::new(ours));
-            let orders = Orders { workers: workers as u32, index: index as u32, spin };
+            let orders = Orders { workers: workers as u32, index: index as u32, spin: worker_spin };
             let copy = |fd: &dyn AsFd| {
                 fd.as_fd().try_clone_to_owned().map_err(Error::system("copy a descriptor"))
             };
@@ -84,7 +89,7 @@ impl Board {
             crew,
             sockets,
             event,
-            spin: if spare_cores { SPIN_WITH_CORES_TO_SPARE } else { 0 },
+            spin: parent_spin,
             generation: 0,
             next_region: 0,
             detached: Detached::default(),
@@ -330,15 +335,22 @@ impl Board {
     }
 
     /// Sleeps until a worker sets the event, or for `timeout`. If a worker has
-    /// died, kills the others, so that nobody writes to the caller's memory
-    /// any more, and fails.
+    /// died, or nobody can tell, kills all of them, so that nobody writes to
+    /// the caller's memory any more, and fails.
     fn sleep(&mut self, timeout: Option<Duration>) -> Result<()> {
+        let slept = self.try_sleep(timeout);
+        if slept.is_err() {
+            self.crew.kill();
+        }
+        slept
+    }
+
+    fn try_sleep(&mut self, timeout: Option<Duration>) -> Result<()> {
         let mut fds = [PollFd::new(self.event.as_fd(), PollFlags::POLLIN)];
         let dead = self.crew.poll(&mut fds, timeout)?;
         self.event.clear();
         let Some(index) = dead else { return Ok(()) };
         let mut death = self.crew.death_of(index);
-        self.crew.kill();
         if let Error::WorkerDied { task, .. } = &mut death {
             let current = self.layout.slots()[index].status.0.current.load(Relaxed);
             *task = current.checked_sub(1).map(|task| task as usize);

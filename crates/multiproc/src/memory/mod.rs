@@ -6,6 +6,7 @@
 //! memory is an error there and then, and no access can raise `SIGBUS` later.
 
 mod array;
+mod available;
 
 use std::{
     fs::File,
@@ -24,10 +25,15 @@ use nix::{
 
 pub(crate) use array::Detached;
 pub use array::{RegionId, SharedArray};
+use available::available_memory;
 
 use crate::{Error, Result};
 
 const SIZE_IS_SEALED: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW);
+
+/// So little is not worth a look at what is available, which costs some
+/// hundred microseconds and would be part of every pool's start.
+const ALWAYS_FITS: usize = 1 << 20;
 
 /// A memory file, mapped for reading and writing.
 ///
@@ -63,7 +69,7 @@ impl SharedMemory {
         let size = libc::off_t::try_from(len.max(1)).map_err(|_| io::ErrorKind::OutOfMemory)?;
         // Refused before anything is taken: a kernel that overcommits would
         // hand out the pages and then kill somebody for them.
-        if len as u64 > available_memory()? {
+        if len > ALWAYS_FITS && len as u64 > available_memory() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         fallocate(&file, FallocateFlags::empty(), 0, size)?;
@@ -129,16 +135,6 @@ impl Drop for SharedMemory {
         // cannot fail for such a range.
         let _ = unsafe { munmap(self.base.cast(), self.len.max(1)) };
     }
-}
-
-/// `MemAvailable` of `/proc/meminfo`, in bytes; no limit where it is not told.
-fn available_memory() -> io::Result<u64> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo")?;
-    let available = meminfo.lines().find_map(|line| {
-        let kib = line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB")?;
-        kib.trim().parse::<u64>().ok()
-    });
-    Ok(available.map_or(u64::MAX, |kib| kib.saturating_mul(1024)))
 }
 
 #[cfg(test)]

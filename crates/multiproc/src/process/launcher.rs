@@ -6,9 +6,12 @@
 //! start to one permanent thread. (A process with such a thread cannot fork,
 //! but neither could it before: it had a second thread already.)
 
-use std::sync::{
-    Mutex, OnceLock, PoisonError,
-    mpsc::{Sender, channel},
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        mpsc::{Sender, channel},
+    },
 };
 
 type Start = Box<dyn FnOnce() + Send>;
@@ -24,11 +27,16 @@ pub(super) fn on_permanent_thread<T: Send + 'static>(
     }
     let (reply, answer) = channel();
     let start = Box::new(move || {
+        // A panic is the caller's, not the end of the thread that others need.
+        let started = catch_unwind(AssertUnwindSafe(start));
         // The receiver below waits for it.
-        let _ = reply.send(start());
+        let _ = reply.send(started);
     });
     launcher().send(start).expect("the launcher thread never ends");
-    answer.recv().expect("the launcher thread answers")
+    match answer.recv().expect("the launcher thread answers") {
+        Ok(started) => started,
+        Err(panic) => resume_unwind(panic),
+    }
 }
 
 fn launcher() -> Sender<Start> {

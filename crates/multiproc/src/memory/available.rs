@@ -1,0 +1,64 @@
+//! How much memory can be had before somebody is killed for it.
+
+use std::{fs, path::Path};
+
+/// Memory that this process can still take, in bytes: what the machine has
+/// available, and what the limits of its cgroup and of those above leave.
+/// What cannot be read limits nothing.
+pub(super) fn available_memory() -> u64 {
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let headrooms = cgroups.lines().filter_map(|line| {
+        // `0::/path` in version 2, `4:memory:/path` in version 1.
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        match controllers {
+            "" => least_headroom("/sys/fs/cgroup", path, ["memory.max", "memory.current"]),
+            "memory" => {
+                let files = ["memory.limit_in_bytes", "memory.usage_in_bytes"];
+                least_headroom("/sys/fs/cgroup/memory", path, files)
+            }
+            _ => None,
+        }
+    });
+    headrooms.chain(machine()).min().unwrap_or(u64::MAX)
+}
+
+/// `MemAvailable` of `/proc/meminfo`.
+fn machine() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// The smallest headroom of a cgroup and its ancestors.
+fn least_headroom(root: &str, path: &str, [limit, usage]: [&str; 2]) -> Option<u64> {
+    let group = Path::new(root).join(path.trim_start_matches('/'));
+    let ancestors = group.ancestors().take_while(|folder| folder.starts_with(root));
+    let headroom = |folder: &Path| {
+        let number =
+            |file: &str| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok();
+        // No limit reads `max` in version 2.
+        let (limit, used) = (number(limit)?, number(usage)?);
+        Some(limit.saturating_sub(used.saturating_sub(reclaimable(folder))))
+    };
+    ancestors.filter_map(headroom).min()
+}
+
+/// Cached files, which the kernel drops before it kills anybody.
+fn reclaimable(folder: &Path) -> u64 {
+    let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+    let line = stat.lines().find_map(|line| line.strip_prefix("inactive_file "));
+    line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_some_memory_and_not_more_than_the_machine_has() {
+        let available = available_memory();
+        assert!(available > 1 << 20);
+        assert!(available <= machine().expect("/proc is mounted").saturating_mul(2));
+    }
+}
