@@ -50,14 +50,61 @@ pub(crate) fn of<'a>(block: &'a Block, samples: &BlockSamples<'_>, seed: u64) ->
     } else if !speed_up.is_above(1.0) {
         Standing::NoneFaster(best, speed_up)
     } else {
-        // Compared within rounds, where drift cancels: two speed-ups whose
-        // intervals overlap can still differ in every single round.
-        let slower = |place| median_with_interval(&samples.ratios(place, best_place), seed);
-        let tied = others
-            .iter()
-            .filter(|&&(place, ..)| !slower(place).is_some_and(|ratio| ratio.is_above(1.0)))
-            .map(|&(_, cell, _)| cell)
-            .collect();
-        Standing::Faster(best, speed_up, tied)
+        let others = others.iter().map(|&(place, cell, _)| (place, cell));
+        Standing::Faster(best, speed_up, tied(best_place, others, samples, seed))
     }
+}
+
+/// The cells with a pool of one number of workers.
+pub(crate) struct Pools<'a> {
+    /// From the quickest to the slowest; not empty.
+    pub(crate) ranked: Vec<&'a Cell>,
+    /// Those that cannot be told apart from the quickest.
+    pub(crate) tied: Vec<&'a Cell>,
+}
+
+/// Ranks the pools of `block` that have `workers` workers by their speed-ups,
+/// by their times where there is no baseline; `None` if none was measured.
+pub(crate) fn pools<'a>(
+    block: &'a Block,
+    samples: &BlockSamples<'_>,
+    workers: usize,
+    seed: u64,
+) -> Option<Pools<'a>> {
+    let slowness = |cell: &Cell| {
+        let figures = cell.figures()?;
+        let inverse = figures.speed_up.map(|speed_up| 1.0 / speed_up.value);
+        // Times and ratios do not compare: cells without a speed-up come last.
+        Some((inverse.is_none(), inverse.unwrap_or(figures.time_ns.median)))
+    };
+    let mut ranked: Vec<(usize, &Cell, (bool, f64))> = block
+        .cells
+        .iter()
+        .enumerate()
+        .filter(|(_, cell)| !cell.configuration.strategy.is_serial() && cell.workers() == workers)
+        .filter_map(|(place, cell)| Some((place, cell, slowness(cell)?)))
+        .collect();
+    ranked.sort_by(|a, b| a.2.0.cmp(&b.2.0).then_with(|| a.2.1.total_cmp(&b.2.1)));
+    let (&(best, ..), others) = ranked.split_first()?;
+    let others = others.iter().map(|&(place, cell, _)| (place, cell));
+    let tied = tied(best, others, samples, seed);
+    Some(Pools { ranked: ranked.iter().map(|&(_, cell, _)| cell).collect(), tied })
+}
+
+/// Those of `others`, with their places in the block, that cannot be told apart
+/// from the `best` one.
+///
+/// Compared within rounds, where drift cancels: two speed-ups whose intervals
+/// overlap can still differ in every single round.
+fn tied<'a>(
+    best: usize,
+    others: impl Iterator<Item = (usize, &'a Cell)>,
+    samples: &BlockSamples<'_>,
+    seed: u64,
+) -> Vec<&'a Cell> {
+    let slower = |place| median_with_interval(&samples.ratios(place, best), seed);
+    others
+        .filter(|&(place, _)| !slower(place).is_some_and(|ratio| ratio.is_above(1.0)))
+        .map(|(_, cell)| cell)
+        .collect()
 }

@@ -22,7 +22,7 @@ pub(super) struct Chart {
     pub(super) shaded_from: Option<(f64, String)>,
 }
 
-/// The points of one strategy, ascending in x.
+/// The points of one strategy, in the order in which a line joins them.
 pub(super) struct Series {
     pub(super) label: String,
     pub(super) look: Look,

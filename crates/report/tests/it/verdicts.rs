@@ -77,3 +77,30 @@ fn the_order_of_start_methods_is_told_with_their_times() {
         assert!(verdict.contains(part), "{part} in {verdict}");
     }
 }
+
+fn start_methods(all: &[Configuration], task_size: usize) -> String {
+    let mut sweep = Synthetic::new(9);
+    let job = Job { workload: Workload::SumOfSquares, tasks: 4, task_size };
+    sweep.block("start-methods", "block", job, all);
+    analyse(&sweep.finish()).experiments[0].verdicts[0].clone()
+}
+
+#[test]
+fn no_pool_is_praised_where_serial_has_the_shorter_cycle() {
+    let all = [Configuration::serial(), configuration("threads", 1), configuration("rayon", 1)];
+    let verdict = start_methods(&all, 1_000);
+    assert!(verdict.starts_with("With 1 worker, serial (no pool at all) has the shortest"));
+    assert!(verdict.contains("The quickest pool is"), "{verdict}");
+}
+
+#[test]
+fn equal_cycles_are_not_ranked() {
+    let all = configurations(&[2]);
+    let verdict = start_methods(&all, 400_000_000);
+    assert!(verdict.contains("has the shortest whole cycle"), "{verdict}");
+    assert!(verdict.contains("cannot be told apart from"), "{verdict}");
+    assert!(verdict.contains("Process pools at best: fork"), "{verdict}");
+    let all = [Configuration::serial(), configuration("threads", 1)];
+    let verdict = start_methods(&all, 400_000_000);
+    assert!(verdict.contains("no pool has a clearly shorter whole cycle"), "{verdict}");
+}

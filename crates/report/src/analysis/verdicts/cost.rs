@@ -1,13 +1,12 @@
-//! Verdicts on what parallelism costs: from which size on it pays, how long
-//! a whole cycle takes.
+//! Verdicts on what parallelism costs: from which size on it pays.
 
-use harness::{Configuration, StartMethod, Workload};
-use stats::{BreakEven, Estimate, Metg};
+use harness::{Configuration, Workload};
+use stats::{BreakEven, Metg};
 
 use super::{counts_as_process, named, spoken};
 use crate::{
     format,
-    model::{Cell, Experiment, GranularityFinding},
+    model::{Experiment, GranularityFinding},
 };
 
 /// "processes pay from tasks of 40 µs on (shm-pool/fork, 2 workers)"; `None`
@@ -137,48 +136,6 @@ pub(crate) fn arrays_pay(experiment: &Experiment) -> Option<String> {
         }
         (_, BreakEven::NotMeasured) => return None,
     })
-}
-
-/// Who has the shortest whole cycle at each number of workers, and what each
-/// start method costs at best.
-pub(crate) fn cold_cycles(experiment: &Experiment) -> Vec<String> {
-    let cells = || experiment.blocks.iter().flat_map(|block| &block.cells);
-    let mut worker_counts: Vec<usize> = cells()
-        .filter(|cell| !cell.configuration.strategy.is_serial())
-        .map(Cell::workers)
-        .collect();
-    worker_counts.sort_unstable();
-    worker_counts.dedup();
-    let of_count = |workers: usize| {
-        cold_cycle(workers, &cells().filter(|cell| cell.workers() == workers).collect::<Vec<_>>())
-    };
-    worker_counts.into_iter().filter_map(of_count).collect()
-}
-
-fn cold_cycle(workers: usize, cells: &[&Cell]) -> Option<String> {
-    let mut ranked: Vec<(&Configuration, Estimate)> = cells
-        .iter()
-        .filter(|cell| !cell.configuration.strategy.is_serial())
-        .filter_map(|cell| Some((&cell.configuration, cell.figures()?.phases.cold_ns?)))
-        .collect();
-    ranked.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
-    let (first, time) = ranked.first()?;
-    let plural = if workers == 1 { "" } else { "s" };
-    let mut sentence = format!(
-        "With {workers} worker{plural}, {} has the shortest whole cycle of start, job and stop: {}",
-        first.strategy,
-        format::time_estimate(time)
-    );
-    let best_of = |method: StartMethod| {
-        let mut with_it = ranked.iter().filter(|(c, _)| c.strategy.start_method == Some(method));
-        let (who, time) = with_it.next()?;
-        Some(format!("{method} {} ({})", format::time(time.value), who.strategy.backend))
-    };
-    let methods: Vec<String> = StartMethod::ALL.into_iter().filter_map(best_of).collect();
-    if !methods.is_empty() {
-        sentence += &format!("; process pools at best: {}", methods.join(", "));
-    }
-    Some(sentence + ".")
 }
 
 /// The best ratio of the classic table.

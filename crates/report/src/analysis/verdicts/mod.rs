@@ -2,6 +2,7 @@
 //! cannot be told apart is said to be so.
 
 mod cost;
+mod cycles;
 
 use std::cmp::Reverse;
 
@@ -51,7 +52,7 @@ pub(crate) fn of(experiment: &Experiment, samples: &[&BlockSamples<'_>], seed: u
             .map(|(block, samples)| comparison(block, samples, seed))
             .collect(),
         ExperimentKind::Granularity => cost::granularity(experiment),
-        ExperimentKind::StartMethods => cost::cold_cycles(experiment),
+        ExperimentKind::StartMethods => cycles::cold_cycles(experiment, samples, seed),
         ExperimentKind::Payload => largest_arrays(experiment, samples, seed),
         ExperimentKind::Table => cost::table(experiment),
     };
