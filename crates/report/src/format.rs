@@ -62,8 +62,12 @@ pub(crate) fn ratio(ratio: f64) -> String {
     format!("{}×", two_decimals(ratio))
 }
 
-/// A ratio with its interval: `1.96× (1.93–1.98)`, or `1.96× (too few)`
-/// without one.
+/// A size in binary units with its interval: `256 KiB (240–270 KiB)`.
+pub(crate) fn bytes_estimate(estimate: &Estimate) -> String {
+    with_interval(estimate, bytes, bytes)
+}
+
+/// A ratio with its interval: `1.96× (1.93–1.98)`.
 pub(crate) fn ratio_estimate(estimate: &Estimate) -> String {
     with_interval(estimate, ratio, two_decimals)
 }
@@ -79,20 +83,31 @@ pub(crate) fn time_estimate(estimate: &Estimate) -> String {
     with_interval(estimate, time, time)
 }
 
-/// A small number with its interval: `0.031 (0.020–0.040)`.
+/// A small number with its interval, for tables: `0.031 (0.020–0.040)`, or
+/// `0.031 (too few)`.
 pub(crate) fn number_estimate(estimate: &Estimate) -> String {
     let three_decimals = |value: f64| format!("{:.3}", value + 0.0);
-    with_interval(estimate, three_decimals, three_decimals)
+    format!("{} ({})", three_decimals(estimate.value), interval(estimate, three_decimals))
 }
 
-/// Both ends alone, `1.93–1.98`; an end beyond what was measured is open, and
-/// without either there were too few values.
+/// Both ends of a median's interval, `1.93–1.98`; without them there were too
+/// few values.
 pub(crate) fn interval(estimate: &Estimate, show: impl Fn(f64) -> String) -> String {
+    ends(estimate, show).unwrap_or_else(|| "too few".to_owned())
+}
+
+/// Both ends of the interval of a size at which something begins; an end
+/// beyond the sizes measured is open: `≥ 130 ns`, and `–` if both are.
+pub(crate) fn interval_of_size(estimate: &Estimate, show: impl Fn(f64) -> String) -> String {
+    ends(estimate, show).unwrap_or_else(|| NONE.to_owned())
+}
+
+fn ends(estimate: &Estimate, show: impl Fn(f64) -> String) -> Option<String> {
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => range(&show(low), &show(high)),
-        (Some(low), None) => format!("from {}", show(low)),
-        (None, Some(high)) => format!("up to {}", show(high)),
-        (None, None) => "too few".to_owned(),
+        (Some(low), Some(high)) => Some(range(&show(low), &show(high))),
+        (Some(low), None) => Some(format!("≥\u{a0}{}", show(low))),
+        (None, Some(high)) => Some(format!("≤\u{a0}{}", show(high))),
+        (None, None) => None,
     }
 }
 
@@ -116,12 +131,17 @@ pub(crate) fn two_decimals(value: f64) -> String {
     }
 }
 
+/// For sentences: a figure without an interval stands alone.
 fn with_interval(
     estimate: &Estimate,
     value: impl Fn(f64) -> String,
     end: impl Fn(f64) -> String,
 ) -> String {
-    format!("{} ({})", value(estimate.value), interval(estimate, end))
+    let value = value(estimate.value);
+    match ends(estimate, end) {
+        Some(ends) => format!("{value} ({ends})"),
+        None => value,
+    }
 }
 
 /// `value` in the largest of `units` (factor, name; descending) that leaves
@@ -198,10 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn ratios_show_their_interval_or_that_there_is_none() {
+    fn sentences_show_an_interval_only_where_there_is_one() {
         assert_eq!(ratio_estimate(&Estimate::with_interval(1.96, 1.93, 1.98)), "1.96× (1.93–1.98)");
-        assert_eq!(ratio_estimate(&Estimate::without_interval(0.05)), "0.050× (too few)");
+        assert_eq!(ratio_estimate(&Estimate::without_interval(0.05)), "0.050×");
         let open = Estimate { low: None, ..Estimate::with_interval(2.0, 1.0, 3.0) };
-        assert_eq!(ratio_estimate(&open), "2.00× (up to 3.00)");
+        assert_eq!(plain(ratio_estimate(&open)), "2.00× (≤ 3.00)");
+    }
+
+    #[test]
+    fn tables_tell_too_few_values_from_an_end_beyond_those_measured() {
+        let none = Estimate::without_interval(50.0);
+        assert_eq!(interval(&none, time), "too few");
+        assert_eq!(interval_of_size(&none, time), NONE);
+        let open = Estimate { high: None, ..Estimate::with_interval(150.0, 130.0, 200.0) };
+        assert_eq!(plain(interval_of_size(&open, time)), "≥ 130 ns");
     }
 }

@@ -26,7 +26,8 @@ fn findings(experiment: &Experiment, workload: harness::Workload, blocks: &[&Blo
     let mut notes = vec![
         "METG(50%): the smallest mean task time (time × workers ÷ tasks) that keeps half the ideal \
          throughput. vs serial, vs threads: the task, by its serial time, from which on it is \
-         faster than serial and than the best threads; level: it only draws level."
+         faster than serial and than the best threads. always: slower at no size, faster at some; \
+         level: it only draws level; never: slower up to the largest size."
             .to_owned(),
     ];
     notes.extend(marks(blocks.iter().copied()));
@@ -73,7 +74,7 @@ fn metg(metg: &Metg) -> [Entry; 2] {
     match metg {
         Metg::At { granularity_ns } => [
             Entry::plain(format::time(granularity_ns.value)),
-            Entry::plain(format::interval(granularity_ns, format::time)),
+            Entry::plain(format::interval_of_size(granularity_ns, format::time)),
         ],
         Metg::BelowMeasured { smallest_ns } => [
             Entry::plain(format!("below {}", format::time(*smallest_ns))),

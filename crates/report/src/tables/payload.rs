@@ -65,7 +65,11 @@ fn findings(experiment: &Experiment, workload: Workload, blocks: &[&Block]) -> T
     let of_workload = experiment.payload.iter().filter(|finding| finding.workload == workload);
     Table {
         title: format!("{}: arrays that pay", spoken(workload)),
-        notes: vec!["pays from: the array from which on it is faster than serial.".to_owned()],
+        notes: vec![
+            "pays from: the array from which on it is faster than serial. always: slower at no size, \
+             faster at some; level: it only draws level; never: slower up to the largest size."
+                .to_owned(),
+        ],
         columns: columns(&["strategy", "w"], &["pays from", "(95 %)", "best bandwidth", "at"]),
         keys: 2,
         rows: of_workload.map(|finding| row(finding, blocks)).collect(),
@@ -101,7 +105,7 @@ fn pays(break_even: &BreakEven) -> [Entry; 2] {
     match break_even {
         BreakEven::From { size } => [
             Entry::plain(format::bytes(size.value)),
-            Entry::plain(format::interval(size, format::bytes)),
+            Entry::plain(format::interval_of_size(size, format::bytes)),
         ],
         BreakEven::Always { .. } => without_interval("always"),
         BreakEven::Never { .. } => without_interval("never"),

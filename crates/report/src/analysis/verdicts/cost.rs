@@ -9,8 +9,9 @@ use crate::{
     model::{Experiment, GranularityFinding},
 };
 
-/// "processes pay from tasks of 40 µs on (shm-pool/fork, 2 workers)"; `None`
-/// if no process pool has a figure.
+/// "processes pay from tasks of 40 µs (38–43 µs) on, in jobs of 1 000 tasks on a
+/// running pool (shm-pool/fork, 2 workers)"; `None` if no process pool has a
+/// figure.
 pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Option<String> {
     let processes = experiment
         .granularity
@@ -18,20 +19,35 @@ pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Opti
         .filter(|f| f.workload == workload)
         .filter(|f| counts_as_process(&f.configuration, f.oversubscribed));
     let best = earliest(processes.map(|f| (&f.configuration, &f.against_serial)))?;
+    let pool = format!("in {} on a running pool", jobs(experiment, workload));
     Some(match best {
-        (who, BreakEven::From { size }) => {
-            format!("processes pay from tasks of {} on ({})", format::time(size.value), named(who))
-        }
+        (who, BreakEven::From { size }) => format!(
+            "processes pay from tasks of {} on, {pool} ({})",
+            format::time_estimate(size),
+            named(who)
+        ),
         (who, BreakEven::Always { smallest }) => format!(
-            "processes pay at every task size measured, {} the smallest ({})",
+            "processes pay at every task size measured, {} the smallest, {pool} ({})",
             format::time(*smallest),
             named(who)
         ),
         (_, BreakEven::Level { largest } | BreakEven::Never { largest }) => {
-            format!("processes do not pay up to tasks of {}", format::time(*largest))
+            format!("processes do not pay up to tasks of {}, {pool}", format::time(*largest))
         }
         (_, BreakEven::NotMeasured) => return None,
     })
+}
+
+/// "jobs of 1 000 tasks": how often a task's advantage counts.
+fn jobs(experiment: &Experiment, workload: Workload) -> String {
+    let blocks = experiment.blocks.iter().filter(|block| block.job.workload == workload);
+    let tasks = || blocks.clone().map(|block| block.job.tasks);
+    let (fewest, most) = (tasks().min().unwrap_or_default(), tasks().max().unwrap_or_default());
+    if fewest == most {
+        format!("jobs of {} task{}", format::count(most), if most == 1 { "" } else { "s" })
+    } else {
+        format!("jobs of {} to {} tasks", format::count(fewest), format::count(most))
+    }
 }
 
 /// How small tasks may be, and from which size on processes pay.
@@ -93,7 +109,7 @@ fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option
     Some(match best {
         (who, BreakEven::From { size }) => format!(
             "{opening} beat the best threads from tasks of {} on ({}).",
-            format::time(size.value),
+            format::time_estimate(size),
             named(who)
         ),
         (who, BreakEven::Always { .. }) => format!(
@@ -115,24 +131,25 @@ fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option
     })
 }
 
-/// From which array on the first process pool pays.
-pub(crate) fn arrays_pay(experiment: &Experiment) -> Option<String> {
+/// From which array of a workload on the first process pool pays.
+pub(crate) fn arrays_pay(experiment: &Experiment, workload: Workload) -> Option<String> {
     let processes = experiment
         .payload
         .iter()
-        .filter(|f| counts_as_process(&f.configuration, false))
+        .filter(|f| f.workload == workload && counts_as_process(&f.configuration, false))
         .map(|f| (&f.configuration, &f.against_serial));
+    let opening = format!("For {}, processes", spoken(workload));
     Some(match earliest(processes)? {
         (who, BreakEven::From { size }) => format!(
-            "Processes pay from arrays of {} on ({}).",
-            format::bytes(size.value),
+            "{opening} pay from arrays of {} on ({}).",
+            format::bytes_estimate(size),
             named(who)
         ),
         (who, BreakEven::Always { .. }) => {
-            format!("Processes pay at every array size measured ({}).", named(who))
+            format!("{opening} pay at every array size measured ({}).", named(who))
         }
         (_, BreakEven::Level { largest } | BreakEven::Never { largest }) => {
-            format!("Processes do not pay up to arrays of {}.", format::bytes(*largest))
+            format!("{opening} do not pay up to arrays of {}.", format::bytes(*largest))
         }
         (_, BreakEven::NotMeasured) => return None,
     })

@@ -104,8 +104,13 @@ fn largest_arrays(
         format!("For {workload} over an array of {size}: {}.", outcome(block, samples, seed))
     };
     let of_workload = pairs.chunk_by(|(a, _), (b, _)| a.job.workload == b.job.workload);
-    let chosen = of_workload.filter_map(|sizes| sizes.iter().find(told).or(sizes.first()));
-    chosen.map(sentence).chain(cost::arrays_pay(experiment)).collect()
+    let sentences = of_workload.flat_map(|sizes| {
+        let largest = sizes.iter().find(told).or(sizes.first());
+        let workload = sizes.first().map(|(block, _)| block.job.workload);
+        let pay = workload.and_then(|workload| cost::arrays_pay(experiment, workload));
+        largest.map(sentence).into_iter().chain(pay)
+    });
+    sentences.collect()
 }
 
 fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
