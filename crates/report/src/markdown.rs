@@ -10,6 +10,9 @@ use crate::{
 #[must_use]
 pub fn render(report: &Report, plots: &[Plot]) -> String {
     let mut page = format!("# {}\n", escape(&report.headline));
+    if let Some(detail) = &report.headline_detail {
+        page += &format!("\n{}\n", escape(detail));
+    }
     if !report.complete {
         page += "\n**The sweep was interrupted; what follows is what it had.**\n";
     }

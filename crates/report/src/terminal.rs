@@ -23,6 +23,9 @@ const NARROWEST: usize = 40;
 pub fn render(report: &Report, width: usize, color: bool) -> String {
     let mut page = Page { text: String::new(), width: width.max(NARROWEST), color };
     page.paragraph(&report.headline, Style::Strong);
+    if let Some(detail) = &report.headline_detail {
+        page.paragraph(detail, Style::Plain);
+    }
     if !report.complete {
         page.paragraph("The sweep was interrupted; what follows is what it had.", Style::Failed);
     }

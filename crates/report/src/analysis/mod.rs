@@ -30,13 +30,14 @@ pub fn analyse(data: &SweepData) -> Report {
     });
     let seed = seed.unwrap_or_default();
     let blocks = samples::collect(&data.records);
-    let experiments: Vec<Experiment> = group(&blocks)
-        .into_iter()
-        .map(|blocks| experiment(&blocks, &data.questions, seed))
-        .collect();
+    let groups = group(&blocks);
+    let experiments: Vec<Experiment> =
+        groups.iter().map(|blocks| experiment(blocks, &data.questions, seed)).collect();
+    let (headline, headline_detail) = verdicts::headline(&experiments, &groups, seed);
     Report {
         schema_version: SCHEMA_VERSION,
-        headline: verdicts::headline(&experiments),
+        headline,
+        headline_detail,
         seed,
         complete: blocks.iter().all(|block| block.stop.is_some()),
         environment: data.environment.clone(),

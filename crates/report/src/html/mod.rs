@@ -47,6 +47,9 @@ fn header(report: &Report) -> Markup {
         header {
             p.brand { "Manyhands" }
             h1 { (prose(&report.headline)) }
+            @if let Some(detail) = &report.headline_detail {
+                p.detail { (prose(detail)) }
+            }
             @if !report.complete {
                 p.alert { "The sweep was interrupted; this page shows what it had." }
             }

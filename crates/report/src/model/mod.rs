@@ -29,8 +29,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Report {
     /// [`SCHEMA_VERSION`] of the writer.
     pub schema_version: u32,
-    /// The first and most general verdict, in plain words.
+    /// The first and most general verdict, in plain words: what is fastest.
     pub headline: String,
+    /// What belongs to the headline but does not fit into it: what cannot be
+    /// told apart from the fastest, and from which task on processes pay.
+    pub headline_detail: Option<String>,
     /// Seed of every random choice of the sweep and of the analysis.
     pub seed: u64,
     /// Whether every block that was begun was also ended.

@@ -30,6 +30,7 @@ fn the_headline_is_the_first_heading_and_the_title() {
     let text = heading.replace("<span class=\"whole\">", "").replace("</span>", "");
     assert_eq!(text, headline);
     assert!(page.contains(&format!("<title>Manyhands: {headline}</title>")));
+    assert!(page.contains("</h1><p class=\"detail\">Cannot be told apart from"));
     assert!(page.find("<h1").unwrap() < page.find("<h2").unwrap());
 }
 

@@ -10,7 +10,12 @@ fn headline(job: Job, all: &[Configuration], rounds: u32) -> String {
     sweep.rounds = rounds;
     sweep.incarnations = sweep.incarnations.min(rounds);
     sweep.block("speed-up", "block", job, all);
-    analyse(&sweep.finish()).headline
+    let report = analyse(&sweep.finish());
+    [Some(report.headline), report.headline_detail]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 const LARGE: Job = Job { workload: Workload::SumOfSquares, tasks: 64, task_size: 16_000_000 };
@@ -18,10 +23,14 @@ const SMALL: Job = Job { workload: Workload::Square, tasks: 64, task_size: 16 };
 
 #[test]
 fn the_headline_names_job_winner_speed_up_and_from_where_processes_pay() {
-    let headline = analyse(&whole_sweep(1)).headline;
+    let report = analyse(&whole_sweep(1));
+    let (headline, detail) = (report.headline, report.headline_detail.unwrap());
     assert!(headline.starts_with("For sum of squares with tasks of 26"), "{headline}");
     assert!(headline.contains("2 workers, 2.0"), "{headline}");
-    assert!(headline.contains("processes pay from tasks of"), "{headline}");
+    assert!(!headline.contains("told apart") && headline.ends_with(')'), "{headline}");
+    assert!(detail.starts_with("Cannot be told apart from"), "{detail}");
+    assert!(detail.contains("; processes pay from tasks of"), "{detail}");
+    assert!(detail.contains("in jobs of 2\u{a0}000 tasks on a running pool"), "{detail}");
 }
 
 #[test]
@@ -33,7 +42,7 @@ fn equals_are_not_ranked() {
         configuration("pipe-pool/fork", 2),
     ];
     let headline = headline(LARGE, &all, 24);
-    assert!(headline.contains("cannot be told apart from"), "{headline}");
+    assert!(headline.contains("Cannot be told apart from"), "{headline}");
 }
 
 #[test]
@@ -103,4 +112,15 @@ fn equal_cycles_are_not_ranked() {
     let all = [Configuration::serial(), configuration("threads", 1)];
     let verdict = start_methods(&all, 400_000_000);
     assert!(verdict.contains("no pool has a clearly shorter whole cycle"), "{verdict}");
+}
+
+#[test]
+fn arrays_that_pay_are_told_for_each_workload() {
+    let report = analyse(&whole_sweep(1));
+    let payload = report.experiments.iter().find(|e| e.name == "payload").unwrap();
+    for workload in ["square", "cube"] {
+        let opening = format!("For {workload}, processes pay from arrays of ");
+        let told = payload.verdicts.iter().filter(|verdict| verdict.starts_with(&opening));
+        assert_eq!(told.count(), 1, "{:?}", payload.verdicts);
+    }
 }

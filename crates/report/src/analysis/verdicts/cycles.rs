@@ -3,7 +3,7 @@
 use harness::{Job, StartMethod};
 use stats::Estimate;
 
-use super::{list, spoken};
+use super::{cannot_be_told_apart, spoken};
 use crate::{
     analysis::{
         samples::BlockSamples,
@@ -60,10 +60,8 @@ fn outcome(block: &Block, pools: &Pools<'_>) -> Option<String> {
             best.counts.used
         ));
     }
-    let tied = match pools.tied.as_slice() {
-        [] => String::new(),
-        tied => format!("; cannot be told apart from {}", list(best, tied)),
-    };
+    let tied = cannot_be_told_apart(best, &pools.tied);
+    let tied = tied.map_or(String::new(), |tied| format!("; {tied}"));
     let speed_up = best.figures()?.speed_up;
     let serial = block.serial().and_then(cycle).zip(speed_up).map(|(serial, speed_up)| {
         (format::time_estimate(&serial), speed_up.is_below(1.0), speed_up.is_above(1.0))

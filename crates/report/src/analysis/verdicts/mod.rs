@@ -19,27 +19,38 @@ use crate::{
     model::{Block, Cell, Experiment},
 };
 
-/// The verdict that a page begins with: what is fastest, and from which task
-/// size on processes pay.
+/// The verdict that a page begins with, what is fastest, and what belongs to it:
+/// ties, and from which task size on processes pay. `groups` are the records of
+/// the experiments' blocks, in the same order.
 ///
 /// Speed-up is the question that most people come with; a sweep without it
 /// begins with its first experiment's verdict.
-pub(crate) fn headline(experiments: &[Experiment]) -> String {
-    let of_kind =
-        |kind: ExperimentKind| experiments.iter().filter(move |experiment| experiment.kind == kind);
-    let Some(first) = of_kind(ExperimentKind::SpeedUp)
-        .chain(experiments)
-        .find_map(|experiment| experiment.verdicts.first())
-    else {
-        return "Nothing was measured.".to_owned();
+pub(crate) fn headline(
+    experiments: &[Experiment],
+    groups: &[Vec<&BlockSamples<'_>>],
+    seed: u64,
+) -> (String, Option<String>) {
+    let speed_up = experiments
+        .iter()
+        .zip(groups)
+        .filter(|(experiment, _)| experiment.kind == ExperimentKind::SpeedUp)
+        .find_map(|(experiment, samples)| Some((experiment.blocks.first()?, samples.first()?)));
+    let Some((block, samples)) = speed_up else {
+        let first = experiments.iter().find_map(|experiment| experiment.verdicts.first());
+        let verdict = first.map_or("Nothing was measured.", String::as_str);
+        return (verdict.to_owned(), None);
     };
-    let workload = of_kind(ExperimentKind::SpeedUp)
-        .find_map(|experiment| Some(experiment.blocks.first()?.job.workload));
-    let pays = of_kind(ExperimentKind::Granularity).find_map(|e| cost::processes_pay(e, workload?));
-    match pays {
-        Some(pays) => format!("{}; {pays}.", first.trim_end_matches('.')),
-        None => first.clone(),
-    }
+    let (winner, tied) = comparison(block, samples, seed);
+    let mut granularity = experiments.iter().filter(|e| e.kind == ExperimentKind::Granularity);
+    let pays = granularity.find_map(|e| cost::processes_pay(e, block.job.workload));
+    let parts: Vec<String> = tied.into_iter().chain(pays).collect();
+    let detail = (!parts.is_empty()).then(|| capitalised(&format!("{}.", parts.join("; "))));
+    (winner, detail)
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The answers of one experiment, most important first; at least one.
@@ -49,7 +60,7 @@ pub(crate) fn of(experiment: &Experiment, samples: &[&BlockSamples<'_>], seed: u
             .blocks
             .iter()
             .zip(samples)
-            .map(|(block, samples)| comparison(block, samples, seed))
+            .map(|(block, samples)| sentence(comparison(block, samples, seed)))
             .collect(),
         ExperimentKind::Granularity => cost::granularity(experiment),
         ExperimentKind::StartMethods => cycles::cold_cycles(experiment, samples, seed),
@@ -76,14 +87,23 @@ pub(crate) fn spoken(workload: harness::Workload) -> String {
     workload.name().replace('-', " ")
 }
 
-/// Who is fastest in one block.
-fn comparison(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
+/// Who is fastest in one block, and who cannot be told apart from it; without
+/// a full stop.
+fn comparison(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> (String, Option<String>) {
     let size = match block.serial_task_ns() {
         Some(ns) => format!("tasks of {}", format::time(ns)),
         None => format!("tasks of {} elements", format::count(block.job.task_size)),
     };
     let opening = format!("For {} with {size} on this machine", spoken(block.job.workload));
-    format!("{opening}: {}.", outcome(block, samples, seed))
+    let (outcome, tied) = outcome(block, samples, seed);
+    (format!("{opening}: {outcome}"), tied)
+}
+
+fn sentence((winner, tied): (String, Option<String>)) -> String {
+    match tied {
+        Some(tied) => format!("{winner}; {tied}."),
+        None => format!("{winner}."),
+    }
 }
 
 /// Who is fastest with each workload's largest array that was sampled often
@@ -98,26 +118,27 @@ fn largest_arrays(
     let told = |(block, samples): &&(&Block, &&BlockSamples<'_>)| {
         !matches!(standing::of(block, samples, seed), Standing::TooFewRounds(..))
     };
-    let sentence = |(block, samples): &(&Block, &&BlockSamples<'_>)| {
+    let verdict = |(block, samples): &(&Block, &&BlockSamples<'_>)| {
         let size = format::bytes(block.payload_bytes as f64);
         let workload = spoken(block.job.workload);
-        format!("For {workload} over an array of {size}: {}.", outcome(block, samples, seed))
+        let (outcome, tied) = outcome(block, samples, seed);
+        sentence((format!("For {workload} over an array of {size}: {outcome}"), tied))
     };
     let of_workload = pairs.chunk_by(|(a, _), (b, _)| a.job.workload == b.job.workload);
     let sentences = of_workload.flat_map(|sizes| {
         let largest = sizes.iter().find(told).or(sizes.first());
         let workload = sizes.first().map(|(block, _)| block.job.workload);
         let pay = workload.and_then(|workload| cost::arrays_pay(experiment, workload));
-        largest.map(sentence).into_iter().chain(pay)
+        largest.map(verdict).into_iter().chain(pay)
     });
     sentences.collect()
 }
 
-fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
+fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> (String, Option<String>) {
     let shown = |cell: &Cell, speed_up: &Estimate| {
         format!("{}, {}", named(&cell.configuration), format::ratio_estimate(speed_up))
     };
-    match standing::of(block, samples, seed) {
+    let winner = match standing::of(block, samples, seed) {
         Standing::NothingMeasured => "nothing could be measured".to_owned(),
         Standing::NoComparison => {
             "there is no baseline to compare with, or nothing but the baseline".to_owned()
@@ -134,11 +155,16 @@ fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> String {
         Standing::NoneFaster(best, speed_up) => {
             format!("nothing is clearly faster than serial; best is {}", shown(best, &speed_up))
         }
-        Standing::Faster(best, speed_up, tied) if tied.is_empty() => shown(best, &speed_up),
         Standing::Faster(best, speed_up, tied) => {
-            format!("{}; cannot be told apart from {}", shown(best, &speed_up), list(best, &tied))
+            return (shown(best, &speed_up), cannot_be_told_apart(best, &tied));
         }
-    }
+    };
+    (winner, None)
+}
+
+/// "cannot be told apart from rayon and threads"; `None` if nothing is `tied`.
+fn cannot_be_told_apart(best: &Cell, tied: &[&Cell]) -> Option<String> {
+    (!tied.is_empty()).then(|| format!("cannot be told apart from {}", list(best, tied)))
 }
 
 /// "rayon, threads × 1 and 3 more": workers only where they are not those of
