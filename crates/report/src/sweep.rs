@@ -11,6 +11,8 @@ pub struct SweepData {
     pub config_toml: String,
     /// Names of experiments and the question that each asks.
     pub questions: Vec<(String, String)>,
+    /// Blocks that the config asks for; the sweep is complete when all have ended.
+    pub planned_blocks: usize,
     /// The records, in the order in which they were written.
     pub records: Vec<Record>,
 }

@@ -1,12 +1,14 @@
 //! From records to the files of a report and the tables on the screen.
 
+use std::num::NonZeroUsize;
+
 use harness::{
     environment::Environment,
     record::{Outcome, Record},
 };
 use report::SweepData;
 
-use crate::{config::Config, error::Error, outcome::End, printing, storage::Folder};
+use crate::{config::Config, error::Error, outcome::End, plan, printing, storage::Folder};
 
 /// What the report is made of.
 pub(super) fn sweep_data(
@@ -19,7 +21,9 @@ pub(super) fn sweep_data(
     let questions = questions
         .map(|experiment| (experiment.name.clone(), experiment.question.clone()))
         .collect();
-    SweepData { environment, config_toml, questions, records }
+    let cores = NonZeroUsize::new(environment.available_cores).unwrap_or(NonZeroUsize::MIN);
+    let planned_blocks = plan::blocks(config, cores).len();
+    SweepData { environment, config_toml, questions, planned_blocks, records }
 }
 
 /// Writes every file of the report and prints its tables.

@@ -39,7 +39,7 @@ pub fn analyse(data: &SweepData) -> Report {
         headline,
         headline_detail,
         seed,
-        complete: blocks.iter().all(|block| block.stop.is_some()),
+        complete: blocks.iter().filter(|block| block.stop.is_some()).count() >= data.planned_blocks,
         environment: data.environment.clone(),
         config_toml: data.config_toml.clone(),
         experiments,

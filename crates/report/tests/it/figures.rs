@@ -124,3 +124,11 @@ fn a_job_without_tasks_gives_no_infinite_figures() {
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
     assert!(report::plots(&report).iter().all(|plot| !plot.svg.contains("NaN")));
 }
+
+#[test]
+fn a_sweep_is_complete_only_when_every_planned_block_has_ended() {
+    let mut data = synthetic::whole_sweep(1);
+    assert!(analyse(&data).complete);
+    data.planned_blocks += 1;
+    assert!(!analyse(&data).complete);
+}

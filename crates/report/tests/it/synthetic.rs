@@ -160,7 +160,9 @@ impl Synthetic {
 
     /// Everything added so far, as a sweep.
     pub(crate) fn finish(self) -> SweepData {
+        let is_block = |record: &&Record| matches!(record, Record::Block(_));
         SweepData {
+            planned_blocks: self.records.iter().filter(is_block).count(),
             environment: environment(),
             config_toml: "# <made up> & \"quoted\"\ntime_budget = \"75s\"\n".to_owned(),
             questions: self.questions,
