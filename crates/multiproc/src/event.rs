@@ -7,7 +7,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use crate::{Error, Result};
 
 /// Wakes a sleeper in another process through a descriptor, so that it can
-/// sleep on several things at once (see [`Crew::sleep`](crate::Crew::sleep)).
+/// sleep on several things at once (see [`Crew::poll`](crate::Crew::poll)).
 #[derive(Debug)]
 pub struct Event {
     descriptor: OwnedFd,
