@@ -102,6 +102,36 @@ pub enum Error {
         most: usize,
     },
 
+    /// A value cannot be turned into bytes; nothing was sent.
+    #[error("cannot encode a value of type {type_name}: {why}")]
+    Encode {
+        /// The type of the value.
+        type_name: &'static str,
+        /// What was wrong.
+        why: String,
+    },
+
+    /// What was received is not a value of the expected type; it is gone, and
+    /// what follows it is unharmed.
+    #[error(
+        "cannot decode a value of type {type_name}: {why}\nhelp: receive the type that was sent; \
+         types that ask the format what comes next (untagged enums, JSON values) cannot cross"
+    )]
+    Decode {
+        /// The expected type.
+        type_name: &'static str,
+        /// What was wrong.
+        why: String,
+    },
+
+    /// Nobody is left at the other end.
+    #[error("the other end is closed")]
+    Disconnected,
+
+    /// What was waited for did not happen in time.
+    #[error("timed out")]
+    TimedOut,
+
     /// The operating system refused something.
     #[error("cannot {what}: {source}{}", hint(source))]
     System {
@@ -116,8 +146,8 @@ const MEMORY_HELP: &str = "use a smaller array, or raise the memory limit of thi
 
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
-    /// `unsupported`, `out-of-memory`, `worker-died`, `task-panicked` and
-    /// `system`.
+    /// `unsupported`, `out-of-memory`, `worker-died`, `task-panicked`,
+    /// `timed-out` and `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -125,7 +155,13 @@ impl Error {
             Self::Memory { .. } => "out-of-memory",
             Self::StartTimedOut { .. } | Self::WorkerDied { .. } | Self::Broken => "worker-died",
             Self::TaskPanicked { .. } => "task-panicked",
-            Self::Start { .. } | Self::Garbled { .. } | Self::System { .. } => "system",
+            Self::TimedOut => "timed-out",
+            Self::Disconnected
+            | Self::Encode { .. }
+            | Self::Decode { .. }
+            | Self::Garbled { .. }
+            | Self::Start { .. }
+            | Self::System { .. } => "system",
         }
     }
 

@@ -23,6 +23,13 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
 
 /// Wakes everybody who sleeps on the word.
 pub(crate) fn wake_all(word: &AtomicU32) {
+    wake(word, u32::MAX);
+}
+
+/// Wakes at most `most` of those who sleep on the word; returns how many it were.
+pub(crate) fn wake(word: &AtomicU32, most: u32) -> u32 {
+    let most = most.min(i32::MAX as u32);
     // SAFETY: FUTEX_WAKE uses the address as a key only.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most) };
+    u32::try_from(woken).unwrap_or(0)
 }

@@ -36,5 +36,5 @@ mod backend;
 mod pool;
 
 pub use backend::backend;
-pub use multiproc::{Builder, Error, Result, SharedArray, StartMethod, init};
+pub use multiproc::{BoardArray as SharedArray, Builder, Error, Result, StartMethod, init};
 pub use pool::Pool;

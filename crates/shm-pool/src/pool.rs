@@ -1,9 +1,8 @@
 //! The pool.
 
+use crate::SharedArray;
 use bytemuck::Pod;
-use multiproc::{
-    Board, Builder, PoolConfig, Result, SHUTDOWN_PATIENCE, SharedArray, Startable, TaskFn,
-};
+use multiproc::{Board, Builder, PoolConfig, Result, SHUTDOWN_PATIENCE, Startable, TaskFn};
 
 /// Worker processes that share memory with this one.
 ///

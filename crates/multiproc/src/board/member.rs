@@ -14,7 +14,7 @@ use super::{
     stretch::last_begins_within,
 };
 use crate::{
-    Event, Inheritance, SharedMemory, TaskFn, TaskPanic, futex, process::receive_with_descriptors,
+    EventFd, Inheritance, SharedMemory, TaskFn, TaskPanic, futex, process::receive_with_descriptors,
 };
 
 /// What a worker is told at birth.
@@ -54,7 +54,7 @@ pub(super) fn serve(inheritance: Inheritance) {
         layout: Layout::new(memory, workers),
         me: orders.index as usize,
         spin: orders.spin,
-        event: Event::from_descriptor(event),
+        event: EventFd::from_descriptor(event),
         socket: UnixStream::from(socket),
         regions: HashMap::new(),
     };
@@ -66,7 +66,7 @@ struct Member {
     layout: Layout,
     me: usize,
     spin: u32,
-    event: Event,
+    event: EventFd,
     socket: UnixStream,
     regions: HashMap<u32, SharedMemory>,
 }

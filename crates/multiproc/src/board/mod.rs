@@ -3,11 +3,13 @@
 //! The protocol, and what happens when either side dies, is in the README of
 //! this folder.
 
+mod array;
 mod claim;
 mod layout;
 mod member;
 mod owner;
 mod stretch;
 
+pub use array::{BoardArray, RegionId};
 pub use owner::Board;
 pub use stretch::Stretch;

@@ -17,14 +17,14 @@ use bytemuck::Pod;
 use nix::poll::{PollFd, PollFlags};
 
 use super::{
-    Stretch,
+    BoardArray, RegionId, Stretch,
+    array::Detached,
     layout::{CONTEXT_BYTES, Header, Layout, NO_REGION, Slot, StretchWords, kind, state},
     member::{Orders, RegionMessage, serve},
 };
 use crate::{
-    Crew, EntryPoint, Error, Event, Inheritance, ParentEnd, PoolConfig, RegionId, Result,
-    SharedArray, SharedMemory, TaskFn, cpu_count, futex, memory::Detached,
-    process::send_with_descriptors,
+    Crew, EntryPoint, Error, EventFd, Inheritance, ParentEnd, PoolConfig, Result, SharedMemory,
+    TaskFn, cpu_count, futex, process::send_with_descriptors,
 };
 
 /// Worker processes that claim the tasks of one job at a time from shared
@@ -34,7 +34,7 @@ pub struct Board {
     layout: Layout,
     crew: Crew,
     sockets: Vec<ParentEnd<UnixStream>>,
-    event: Event,
+    event: EventFd,
     /// How often the parent looks whether a job is done before it sleeps.
     spin: u32,
     generation: u32,
@@ -62,7 +62,7 @@ impl Board {
     pub fn start(config: &PoolConfig) -> Result<Self> {
         let workers = config.workers.get();
         let memory = SharedMemory::new(Layout::size(workers))?;
-        let event = Event::new()?;
+        let event = EventFd::new()?;
         let (worker_spin, parent_spin) = match config.workers.cmp(&cpu_count()) {
             Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
             Ordering::Equal => (SPIN_WITHOUT, 0),
@@ -114,7 +114,7 @@ impl Board {
     /// # Errors
     ///
     /// [`Error::Memory`] if there is not enough, or [`Error::WorkerDied`].
-    pub fn array<T: Pod>(&mut self, len: usize) -> Result<SharedArray<T>> {
+    pub fn array<T: Pod>(&mut self, len: usize) -> Result<BoardArray<T>> {
         self.check_alive()?;
         let bytes = len.saturating_mul(size_of::<T>());
         let memory = SharedMemory::new(bytes)?;
@@ -122,7 +122,7 @@ impl Board {
         self.next_region += 1;
         let attach = RegionMessage { region: region.0, attach: 1, len: bytes as u64 };
         self.announce_regions(attach, memory.as_fd().as_raw_fd())?;
-        Ok(SharedArray::new(memory, len, region, Arc::clone(&self.detached)))
+        Ok(BoardArray::new(memory, len, region, Arc::clone(&self.detached)))
     }
 
     /// Executes `task` once for every index below `tasks` and returns when
@@ -144,7 +144,7 @@ impl Board {
     /// # Panics
     ///
     /// If a stretch does not lie in an array of this board, or `output` does
-    /// not come from [`SharedArray::stretches_mut`].
+    /// not come from [`BoardArray::stretches_mut`].
     pub fn execute(
         &mut self,
         task: TaskFn,

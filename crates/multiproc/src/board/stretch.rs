@@ -2,12 +2,12 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use crate::{RegionId, memory::Detached};
+use super::{RegionId, array::Detached};
 
 /// A borrowed array, divided into one stretch a task; the last may be shorter.
 ///
-/// Made by [`SharedArray::stretches`](crate::SharedArray::stretches) and
-/// [`stretches_mut`](crate::SharedArray::stretches_mut).
+/// Made by [`BoardArray::stretches`](crate::BoardArray::stretches) and
+/// [`stretches_mut`](crate::BoardArray::stretches_mut).
 #[derive(Debug)]
 pub struct Stretch<'a> {
     pub(super) region: RegionId,

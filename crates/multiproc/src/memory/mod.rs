@@ -5,14 +5,16 @@
 //! pages are reserved when it is made and its size is sealed, so a full
 //! memory is an error there and then, and no access can raise `SIGBUS` later.
 
-mod array;
 mod available;
+mod placed;
 
 use std::{
-    fs::File,
     io,
+    num::NonZeroUsize,
+    ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     ptr::NonNull,
+    sync::{Arc, OnceLock},
 };
 
 use nix::{
@@ -21,13 +23,14 @@ use nix::{
         memfd::{MFdFlags, memfd_create},
         mman::{MapFlags, ProtFlags, mmap, munmap},
     },
+    unistd::ftruncate,
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) use array::Detached;
-pub use array::{RegionId, SharedArray};
 use available::available_memory;
+pub(crate) use placed::{Placed, SharedLayout};
 
-use crate::{Error, Result};
+use crate::{Error, ParentEnd, Result, codec};
 
 const SIZE_IS_SEALED: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW);
 
@@ -35,23 +38,33 @@ const SIZE_IS_SEALED: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_
 /// hundred microseconds and would be part of every pool's start.
 const ALWAYS_FITS: usize = 1 << 20;
 
-/// A memory file, mapped for reading and writing.
+/// A piece of memory that processes share, mapped for reading and writing.
 ///
+/// Clones are the same memory. So is what another process decodes, to which
+/// it was given at its start or sent over a connection. The memory is gone
+/// with the last handle in any process.
+#[derive(Clone, Debug)]
+pub struct SharedMemory {
+    mapping: Arc<Mapping>,
+}
+
 /// Invariant: `base` is page-aligned and `len` bytes from it on are mapped,
 /// readable and writable until this value is dropped, in a file whose size is
 /// sealed.
 #[derive(Debug)]
-pub struct SharedMemory {
-    file: OwnedFd,
+struct Mapping {
+    file: ParentEnd<OwnedFd>,
     base: NonNull<u8>,
     len: usize,
+    /// Says whether something in the memory at this address forbids to unmap it.
+    is_pinned: OnceLock<fn(NonNull<u8>) -> bool>,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and this type
 // gives out its address only (see `base`).
-unsafe impl Send for SharedMemory {}
+unsafe impl Send for Mapping {}
 // SAFETY: as above.
-unsafe impl Sync for SharedMemory {}
+unsafe impl Sync for Mapping {}
 
 impl SharedMemory {
     /// `len` zero bytes, every page reserved and present.
@@ -60,21 +73,37 @@ impl SharedMemory {
     ///
     /// [`Error::Memory`] if they cannot be had.
     pub fn new(len: usize) -> Result<Self> {
-        Self::create(len).map_err(|source| Error::Memory { bytes: len, source })
+        let create = || {
+            let file = sealed_file(len, len)?;
+            Self::map(file, len, MapFlags::MAP_POPULATE)
+        };
+        create().map_err(|source| Error::Memory { bytes: len, source })
     }
 
-    fn create(len: usize) -> io::Result<Self> {
-        let file = memfd_create(c"multiproc", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
-        // A file cannot be mapped if it is empty.
-        let size = libc::off_t::try_from(len.max(1)).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // Refused before anything is taken: a kernel that overcommits would
-        // hand out the pages and then kill somebody for them.
-        if len > ALWAYS_FITS && len as u64 > available_memory() {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        fallocate(&file, FallocateFlags::empty(), 0, size)?;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(SIZE_IS_SEALED | SealFlag::F_SEAL_SEAL))?;
-        Self::map(file, len, MapFlags::MAP_POPULATE)
+    /// `len` bytes of address space of which the first `committed` are
+    /// memory; the others must not be touched until [`commit`](Self::commit)
+    /// has made them so.
+    pub(crate) fn reserve(len: usize, committed: usize) -> Result<Self> {
+        let create = || {
+            let file = sealed_file(len, committed)?;
+            Self::map(file, len, MapFlags::MAP_NORESERVE)
+        };
+        create().map_err(|source| Error::Memory { bytes: len, source })
+    }
+
+    /// Makes a range of reserved address space memory, for all processes.
+    pub(crate) fn commit(&self, range: Range<usize>) -> Result<()> {
+        assert!(range.end <= self.len(), "within what was reserved");
+        let bytes = range.len();
+        take(&*self.mapping.file, range).map_err(|source| Error::Memory { bytes, source })
+    }
+
+    /// Gives the memory of a range back; what was in it is gone, and it must
+    /// not be touched until it is committed again.
+    pub(crate) fn release(&self, range: Range<usize>) {
+        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        // If it fails the memory stays until the file is gone.
+        let _ = fallocate(&*self.mapping.file, flags, range.start as i64, range.len() as i64);
     }
 
     /// Maps memory that another process made.
@@ -85,8 +114,8 @@ impl SharedMemory {
     pub(crate) fn from_descriptor(file: OwnedFd, len: usize) -> Result<Self> {
         let checked = || -> io::Result<()> {
             let seals = SealFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GET_SEALS)?);
-            let size = File::from(file.try_clone()?).metadata()?.len();
-            if !seals.contains(SIZE_IS_SEALED) || size < len as u64 {
+            if !seals.contains(SIZE_IS_SEALED) || nix::sys::stat::fstat(&file)?.st_size < len as i64
+            {
                 return Err(io::Error::other("the shared memory is not sealed or too small"));
             }
             Ok(())
@@ -97,40 +126,93 @@ impl SharedMemory {
     }
 
     fn map(file: OwnedFd, len: usize, flags: MapFlags) -> io::Result<Self> {
-        let mapped = std::num::NonZeroUsize::new(len).unwrap_or(std::num::NonZeroUsize::MIN);
+        let mapped = NonZeroUsize::new(len).unwrap_or(NonZeroUsize::MIN);
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches
         // no memory that is in use.
         let base = unsafe { mmap(None, mapped, access, MapFlags::MAP_SHARED | flags, &file, 0)? };
-        Ok(Self { file, base: base.cast(), len })
+        let mapping = Mapping {
+            file: ParentEnd::new(file),
+            base: base.cast(),
+            len,
+            is_pinned: OnceLock::new(),
+        };
+        Ok(Self { mapping: Arc::new(mapping) })
+    }
+
+    /// Keeps the memory mapped for ever if `is_pinned` says so of its first
+    /// byte when the last handle is dropped.
+    pub(crate) fn keep_mapped_if(&self, is_pinned: fn(NonNull<u8>) -> bool) {
+        self.mapping.is_pinned.get_or_init(|| is_pinned);
     }
 
     /// The first byte; page-aligned.
     pub(crate) fn base(&self) -> NonNull<u8> {
-        self.base
+        self.mapping.base
     }
 
     /// Bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.mapping.len
     }
 
     /// Whether it has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
+}
+
+/// A memory file of `len` bytes, of which the first `committed` are present.
+fn sealed_file(len: usize, committed: usize) -> io::Result<OwnedFd> {
+    // A file cannot be mapped if it is empty.
+    let size = i64::try_from(len.max(1)).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let file = memfd_create(c"multiproc", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    ftruncate(&file, size)?;
+    if committed > 0 {
+        take(&file, 0..committed)?;
+    }
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SIZE_IS_SEALED | SealFlag::F_SEAL_SEAL))?;
+    Ok(file)
+}
+
+/// Takes memory for a range of the file.
+fn take(file: impl AsFd, range: Range<usize>) -> io::Result<()> {
+    // Refused before anything is taken: a kernel that overcommits would hand
+    // out the pages and then kill somebody for them.
+    if range.len() > ALWAYS_FITS && range.len() as u64 > available_memory() {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    Ok(fallocate(file, FallocateFlags::empty(), range.start as i64, range.len() as i64)?)
 }
 
 impl AsFd for SharedMemory {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.mapping.file.as_fd()
     }
 }
 
-impl Drop for SharedMemory {
+/// As the place of its descriptor, and its length.
+impl Serialize for SharedMemory {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let place = codec::attach::<S::Error>(self.as_fd())?;
+        (place, self.len() as u64).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedMemory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (place, len) = <(u32, u64)>::deserialize(deserializer)?;
+        Self::from_descriptor(codec::detach(place)?, len as usize).map_err(codec::refuse_to_decode)
+    }
+}
+
+impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.is_pinned.get().is_some_and(|is_pinned| is_pinned(self.base)) {
+            return;
+        }
         // SAFETY: unmaps exactly what `map` has mapped (invariant), once. It
         // cannot fail for such a range.
         let _ = unsafe { munmap(self.base.cast(), self.len.max(1)) };

@@ -33,8 +33,8 @@ const MAGIC: u64 = u64::from_be_bytes(*b"MANYHAND");
 /// Changes with the layout of anything that crosses to another process.
 const LAYOUT_VERSION: u64 = 1;
 
-/// Descriptors that one message can carry.
-pub(super) const MAX_DESCRIPTORS: usize = 16;
+/// Descriptors that one message can carry: the kernel's `SCM_MAX_FD`.
+pub(crate) const MAX_DESCRIPTORS: usize = 253;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -174,7 +174,9 @@ pub(crate) fn receive_with_descriptors(
                 message => break message?,
             }
         };
-        for part in message.cmsgs()? {
+        // The kernel has cut the list short: it could not open that many.
+        let parts = message.cmsgs().map_err(|_| io::Error::from_raw_os_error(libc::EMFILE))?;
+        for part in parts {
             if let ControlMessageOwned::ScmRights(received) = part {
                 // SAFETY: the kernel has just made these descriptors for this
                 // process, and nobody else knows of them.

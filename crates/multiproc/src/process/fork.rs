@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Child, Inheritance, die_with_parent};
+use super::{Child, Inheritance, die_with_parent, forget_this_process};
 use crate::{EntryPoint, Error, Result, StartMethod, bootstrap, code::family_key, descriptors};
 
 pub(super) fn start(name: &str, entry: EntryPoint, inheritance: Inheritance) -> Result<Child> {
@@ -32,6 +32,7 @@ pub(super) fn fork_into(
     match unsafe { libc::fork() } {
         -1 => Err(std::io::Error::last_os_error()),
         0 => {
+            forget_this_process();
             die_with_parent(parent);
             // SAFETY: a forked child that ends in `live`, which never returns:
             // none of the parent's values is used again or dropped.

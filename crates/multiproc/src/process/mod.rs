@@ -5,6 +5,8 @@ mod child;
 mod exec;
 mod fork;
 mod forkserver;
+mod handle;
+mod identity;
 mod launcher;
 mod parent_death;
 
@@ -15,6 +17,8 @@ pub(crate) use birth::{receive_with_descriptors, send_with_descriptors};
 pub use child::{Child, ExitStatus};
 pub(crate) use child::{LAST_BREATH, poll_timeout};
 pub(crate) use exec::{CHILD_VARIABLE, Doorway};
+pub use handle::Process;
+pub(crate) use identity::{Identity, forget_this_process, this_process};
 pub(crate) use parent_death::die_with_parent;
 
 use crate::{EntryPoint, Result, StartMethod};
@@ -24,7 +28,7 @@ use crate::{EntryPoint, Result, StartMethod};
 pub struct Inheritance {
     /// Bytes of the caller's choice.
     pub payload: Vec<u8>,
-    /// Open descriptors, at most 16; the child gets copies, close-on-exec.
+    /// Open descriptors, at most 253; the child gets copies, close-on-exec.
     pub descriptors: Vec<OwnedFd>,
 }
 

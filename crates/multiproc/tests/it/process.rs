@@ -8,7 +8,9 @@ use std::{
 
 use multiproc::{EntryPoint, Error, Inheritance, StartMethod};
 
-use crate::{end_of, in_a_process_of_its_own, start};
+use crate::{
+    end_of, in_a_process_of_its_own, isolation::open_descriptors, start, with_every_start_method,
+};
 
 #[test]
 fn a_child_gets_its_payload_and_descriptors_with_every_start_method() {
@@ -110,13 +112,14 @@ fn a_thousand_processes_leave_no_descriptor_and_no_zombie() {
             drop(start(method, nothing, Inheritance::default()));
         }
         assert_eq!(open_descriptors(), before);
-        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+        let children = children();
         assert_eq!(children.split_whitespace().count(), 1, "only the fork server: {children}");
     });
 }
 
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
+/// Ids of the children that this thread has started.
+fn children() -> String {
+    std::fs::read_to_string("/proc/thread-self/children").unwrap()
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn a_killed_fork_server_is_replaced() {
     in_a_process_of_its_own(|| {
         let nothing = EntryPoint::new(|_| ());
         end_of(&mut start(StartMethod::ForkServer, nothing, Inheritance::default()));
-        let server = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+        let server = children();
         let killed =
             std::process::Command::new("kill").args(["-9", server.trim()]).status().unwrap();
         assert!(killed.success());
@@ -147,12 +150,13 @@ fn a_child_is_known_by_its_name() {
 #[test]
 fn too_many_descriptors_are_an_error_and_leave_no_process() {
     in_a_process_of_its_own(|| {
-        let descriptors = (0..17).map(|_| File::open("/dev/null").unwrap().into()).collect();
+        let before = children();
+        let descriptors = (0..254).map(|_| File::open("/dev/null").unwrap().into()).collect();
         let inheritance = Inheritance { payload: Vec::new(), descriptors };
         let entry = EntryPoint::new(|_| ());
         let error = multiproc::start(StartMethod::Spawn, "test", entry, inheritance).unwrap_err();
-        assert!(error.to_string().contains("17 descriptors"), "{error}");
-        assert_eq!(std::fs::read_to_string("/proc/thread-self/children").unwrap(), "");
+        assert!(error.to_string().contains("254 descriptors"), "{error}");
+        assert_eq!(children(), before);
     });
 }
 
@@ -172,5 +176,16 @@ fn running_out_of_descriptors_is_an_error_that_says_what_to_do() {
         }
         drop(taken);
         assert!(end_of(&mut start(StartMethod::Spawn, entry, Inheritance::default())).success());
+    });
+}
+
+#[test]
+fn test_process() {
+    with_every_start_method(|method| {
+        let mut process = multiproc::Process::new(|n: i32| -> () { std::process::exit(n) }, 7)
+            .start_method(method);
+        process.start().unwrap();
+        process.join().unwrap();
+        assert_eq!(process.exit_code(), Some(7));
     });
 }

@@ -2,18 +2,18 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::{self, EfdFlags};
 
 use crate::{Error, Result};
 
 /// Wakes a sleeper in another process through a descriptor, so that it can
 /// sleep on several things at once (see [`Crew::poll`](crate::Crew::poll)).
 #[derive(Debug)]
-pub struct Event {
+pub struct EventFd {
     descriptor: OwnedFd,
 }
 
-impl Event {
+impl EventFd {
     /// A new event, not set.
     ///
     /// # Errors
@@ -21,8 +21,8 @@ impl Event {
     /// If there is no descriptor left.
     pub fn new() -> Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let event =
-            EventFd::from_value_and_flags(0, flags).map_err(Error::errno("create an event"))?;
+        let event = eventfd::EventFd::from_value_and_flags(0, flags)
+            .map_err(Error::errno("create an event"))?;
         Ok(Self { descriptor: event.into() })
     }
 
@@ -44,7 +44,7 @@ impl Event {
     }
 }
 
-impl AsFd for Event {
+impl AsFd for EventFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }

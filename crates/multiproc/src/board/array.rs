@@ -10,8 +10,8 @@ use std::{
 
 use bytemuck::Pod;
 
-use super::SharedMemory;
-use crate::board::Stretch;
+use super::Stretch;
+use crate::SharedMemory;
 
 /// Names a piece of shared memory among the processes of one board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub(crate) type Detached = Arc<Mutex<Vec<RegionId>>>;
 ///
 /// Used like a slice. Workers touch it only during a call that borrows it, so
 /// ordinary references are sound in between.
-pub struct SharedArray<T: Pod> {
+pub struct BoardArray<T: Pod> {
     memory: SharedMemory,
     len: usize,
     region: RegionId,
@@ -32,7 +32,7 @@ pub struct SharedArray<T: Pod> {
     elements: PhantomData<T>,
 }
 
-impl<T: Pod> SharedArray<T> {
+impl<T: Pod> BoardArray<T> {
     /// `memory` must be new: nobody else may have a reference into it.
     pub(crate) fn new(
         memory: SharedMemory,
@@ -57,7 +57,7 @@ impl<T: Pod> SharedArray<T> {
     }
 }
 
-impl<T: Pod> Deref for SharedArray<T> {
+impl<T: Pod> Deref for BoardArray<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -69,7 +69,7 @@ impl<T: Pod> Deref for SharedArray<T> {
     }
 }
 
-impl<T: Pod> DerefMut for SharedArray<T> {
+impl<T: Pod> DerefMut for BoardArray<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as in `deref`, and workers read it only while `stretches`
         // has it borrowed.
@@ -77,13 +77,13 @@ impl<T: Pod> DerefMut for SharedArray<T> {
     }
 }
 
-impl<T: Pod> Drop for SharedArray<T> {
+impl<T: Pod> Drop for BoardArray<T> {
     fn drop(&mut self) {
         self.detached.lock().unwrap_or_else(PoisonError::into_inner).push(self.region);
     }
 }
 
-impl<T: Pod + fmt::Debug> fmt::Debug for SharedArray<T> {
+impl<T: Pod + fmt::Debug> fmt::Debug for BoardArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }

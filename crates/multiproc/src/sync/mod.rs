@@ -1,0 +1,4 @@
+//! Synchronisation between processes.
+
+mod mutex;
+mod wait_queue;
