@@ -26,6 +26,7 @@ mod futex;
 mod memory;
 mod pool;
 mod process;
+mod socket;
 mod start_method;
 mod sync;
 mod task;

@@ -14,7 +14,7 @@ use super::{
     stretch::last_begins_within,
 };
 use crate::{
-    EventFd, Inheritance, SharedMemory, TaskFn, TaskPanic, futex, process::receive_with_descriptors,
+    EventFd, Inheritance, SharedMemory, TaskFn, TaskPanic, futex, socket::receive_with_descriptors,
 };
 
 /// What a worker is told at birth.

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Crew, EntryPoint, Error, EventFd, Inheritance, ParentEnd, PoolConfig, Result, SharedMemory,
-    TaskFn, cpu_count, futex, process::send_with_descriptors,
+    TaskFn, cpu_count, futex, socket::send_with_descriptors,
 };
 
 /// Worker processes that claim the tasks of one job at a time from shared

@@ -6,25 +6,22 @@
 //! executable and of this crate's layout; a child that differs refuses.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, Read, Write},
     os::{
-        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+        fd::{AsRawFd, RawFd},
         linux::fs::MetadataExt,
         unix::net::UnixStream,
     },
 };
 
 use bytemuck::{Pod, Zeroable};
-use nix::{
-    cmsg_space,
-    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg},
-    unistd::Pid,
-};
+use nix::unistd::Pid;
 
 use super::Inheritance;
 use crate::{
     EntryPoint,
     code::{Place, family_key},
+    socket::{receive_with_descriptors, send_with_descriptors},
 };
 
 /// "MANYHAND" in ASCII.
@@ -32,9 +29,6 @@ const MAGIC: u64 = u64::from_be_bytes(*b"MANYHAND");
 
 /// Changes with the layout of anything that crosses to another process.
 const LAYOUT_VERSION: u64 = 1;
-
-/// Descriptors that one message can carry: the kernel's `SCM_MAX_FD`.
-pub(crate) const MAX_DESCRIPTORS: usize = 253;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -132,63 +126,4 @@ fn read_exactly(socket: &mut &UnixStream, len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     socket.take(len).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-}
-
-/// Sends `bytes`, at least one, with copies of the descriptors attached.
-pub(crate) fn send_with_descriptors(
-    mut socket: &UnixStream,
-    bytes: &[u8],
-    descriptors: &[RawFd],
-) -> io::Result<()> {
-    if descriptors.len() > MAX_DESCRIPTORS {
-        let what =
-            format!("{} descriptors, a message carries {MAX_DESCRIPTORS}", descriptors.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-    }
-    let rights = [ControlMessage::ScmRights(descriptors)];
-    let rights = if descriptors.is_empty() { &[][..] } else { &rights };
-    let iov = [IoSlice::new(bytes)];
-    let sent = loop {
-        match sendmsg::<()>(socket.as_raw_fd(), &iov, rights, MsgFlags::MSG_NOSIGNAL, None) {
-            Err(nix::Error::EINTR) => {}
-            sent => break sent?,
-        }
-    };
-    socket.write_all(&bytes[sent..])
-}
-
-/// Fills `bytes`, at least one, and returns the descriptors attached to the
-/// first; `None` at end of file.
-pub(crate) fn receive_with_descriptors(
-    mut socket: &UnixStream,
-    bytes: &mut [u8],
-) -> io::Result<Option<Vec<OwnedFd>>> {
-    let mut space = cmsg_space!([RawFd; MAX_DESCRIPTORS]);
-    let mut descriptors = Vec::new();
-    let received = {
-        let mut iov = [IoSliceMut::new(bytes)];
-        let message = loop {
-            let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-            match recvmsg::<()>(socket.as_raw_fd(), &mut iov, Some(&mut space), flags) {
-                Err(nix::Error::EINTR) => {}
-                message => break message?,
-            }
-        };
-        // The kernel has cut the list short: it could not open that many.
-        let parts = message.cmsgs().map_err(|_| io::Error::from_raw_os_error(libc::EMFILE))?;
-        for part in parts {
-            if let ControlMessageOwned::ScmRights(received) = part {
-                // SAFETY: the kernel has just made these descriptors for this
-                // process, and nobody else knows of them.
-                descriptors
-                    .extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-            }
-        }
-        message.bytes
-    };
-    if received == 0 {
-        return Ok(None);
-    }
-    socket.read_exact(&mut bytes[received..])?;
-    Ok(Some(descriptors))
 }

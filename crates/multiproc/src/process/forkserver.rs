@@ -19,11 +19,13 @@ use nix::{sys::wait::waitpid, unistd::Pid};
 
 use super::{
     Birth, Child, ExitStatus, Inheritance,
-    birth::{receive_with_descriptors, send_with_descriptors},
     child::{LAST_BREATH, Reaper, open_pidfd},
     exec, fork,
 };
-use crate::{EntryPoint, Error, ParentEnd, Result, StartMethod};
+use crate::{
+    EntryPoint, Error, ParentEnd, Result, StartMethod,
+    socket::{receive_with_descriptors, send_with_descriptors},
+};
 
 /// The first byte of a request.
 const FORK: u8 = b'F';

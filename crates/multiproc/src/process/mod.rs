@@ -13,7 +13,6 @@ mod parent_death;
 use std::os::fd::OwnedFd;
 
 pub(crate) use birth::Birth;
-pub(crate) use birth::{receive_with_descriptors, send_with_descriptors};
 pub use child::{Child, ExitStatus};
 pub(crate) use child::{LAST_BREATH, poll_timeout};
 pub(crate) use exec::{CHILD_VARIABLE, Doorway};
