@@ -132,6 +132,21 @@ pub enum Error {
     #[error("timed out")]
     TimedOut,
 
+    /// Somebody else has it, and the caller did not want to wait.
+    #[error("somebody else has it\nhelp: wait for it, or try again later")]
+    WouldBlock,
+
+    /// Whoever had a lock ended without giving it back. The lock is in order
+    /// and others can take it; they are not told again.
+    #[error(
+        "process {pid} or a thread of it ended while it had the lock\nhelp: what the lock protects \
+         may be half-changed: put it in order and go on with `into_guard()`"
+    )]
+    OwnerDied {
+        /// The process.
+        pid: i32,
+    },
+
     /// The operating system refused something.
     #[error("cannot {what}: {source}{}", hint(source))]
     System {
@@ -147,7 +162,7 @@ const MEMORY_HELP: &str = "use a smaller array, or raise the memory limit of thi
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
     /// `unsupported`, `out-of-memory`, `worker-died`, `task-panicked`,
-    /// `timed-out` and `system`.
+    /// `timed-out`, `owner-died` and `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -155,7 +170,8 @@ impl Error {
             Self::Memory { .. } => "out-of-memory",
             Self::StartTimedOut { .. } | Self::WorkerDied { .. } | Self::Broken => "worker-died",
             Self::TaskPanicked { .. } => "task-panicked",
-            Self::TimedOut => "timed-out",
+            Self::TimedOut | Self::WouldBlock => "timed-out",
+            Self::OwnerDied { .. } => "owner-died",
             Self::Disconnected
             | Self::Encode { .. }
             | Self::Decode { .. }
@@ -163,6 +179,10 @@ impl Error {
             | Self::Start { .. }
             | Self::System { .. } => "system",
         }
+    }
+
+    pub(crate) const fn from_dead_owner(pid: u32) -> Self {
+        Self::OwnerDied { pid: pid as i32 }
     }
 
     pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {

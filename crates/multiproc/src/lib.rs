@@ -42,4 +42,5 @@ pub use memory::SharedMemory;
 pub use pool::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
 pub use process::{Child, ExitStatus, Inheritance, Process, start};
 pub use start_method::StartMethod;
+pub use sync::{AcquireError, Event, Lock, LockGuard, OwnerDied};
 pub use task::{TaskFn, TaskPanic, Token};

@@ -1,4 +1,12 @@
 //! Synchronisation between processes.
 
-mod mutex;
-mod wait_queue;
+mod event;
+mod lock;
+pub(crate) mod mutex;
+mod owner_died;
+mod spin;
+pub(crate) mod wait_queue;
+
+pub use event::Event;
+pub use lock::{Lock, LockGuard};
+pub use owner_died::{AcquireError, OwnerDied};

@@ -8,10 +8,15 @@
 use std::{
     cell::UnsafeCell,
     io,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{AcqRel, Relaxed, Release},
+        compiler_fence,
+    },
     time::{Duration, Instant},
 };
 
+use super::spin::spin;
 use crate::{Error, Result, process::this_process};
 
 /// How a mutex was got.
@@ -34,10 +39,9 @@ pub(crate) enum Acquired {
 #[repr(C)]
 pub(crate) struct RobustMutex {
     raw: UnsafeCell<libc::pthread_mutex_t>,
-    /// Process that has it; written by whoever has it. 0: nobody.
-    holder: AtomicU32,
-    /// How often its holder has taken it; written by whoever has it.
-    depth: AtomicU32,
+    /// Which process has it, and where that has mapped it (see
+    /// [`here`](Self::here)); written by whoever has it. 0: nobody.
+    holder: AtomicU64,
 }
 
 // SAFETY: a process-shared POSIX mutex may be used by all threads of all
@@ -89,15 +93,16 @@ impl RobustMutex {
     }
 
     /// Waits for it.
+    #[inline]
     pub(crate) fn lock(&self) -> Acquired {
-        // SAFETY: initialised (invariant).
-        let code = unsafe { libc::pthread_mutex_lock(self.raw.get()) };
-        self.acquired(code).expect("nothing but the mutex is waited for")
+        self.try_lock().unwrap_or_else(|| self.wait_and_lock())
     }
 
-    /// Waits for it until `deadline`; `None` if that passes.
-    pub(crate) fn lock_until(&self, deadline: Instant) -> Option<Acquired> {
-        if let Some(acquired) = self.try_lock() {
+    /// Waits for it until `deadline`, for ever if there is none; `None` if
+    /// that passes.
+    pub(crate) fn lock_until(&self, deadline: impl Into<Option<Instant>>) -> Option<Acquired> {
+        let Some(deadline) = deadline.into() else { return Some(self.lock()) };
+        if let Some(acquired) = self.try_lock().or_else(|| self.spin_and_lock()) {
             return Some(acquired);
         }
         let deadline = monotonic(deadline);
@@ -108,6 +113,21 @@ impl RobustMutex {
         self.acquired(code)
     }
 
+    #[cold]
+    fn wait_and_lock(&self) -> Acquired {
+        self.spin_and_lock().unwrap_or_else(|| {
+            // SAFETY: initialised (invariant).
+            let code = unsafe { libc::pthread_mutex_lock(self.raw.get()) };
+            self.acquired(code).expect("nothing but the mutex is waited for")
+        })
+    }
+
+    /// Takes it if it becomes free while it makes sense to look.
+    fn spin_and_lock(&self) -> Option<Acquired> {
+        // Looks at the holder, which costs it less than attempts would.
+        spin(|| (self.holder.load(Relaxed) == 0).then(|| self.try_lock()).flatten())
+    }
+
     /// Takes it if nobody else has it.
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<Acquired> {
@@ -116,43 +136,83 @@ impl RobustMutex {
         self.acquired(code)
     }
 
-    /// Gives it back once.
+    /// Gives it back, if it is not recursive or was taken once.
     ///
     /// # Safety
     ///
     /// The calling thread has it.
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
-        let depth = self.depth.load(Relaxed) - 1;
-        self.depth.store(depth, Relaxed);
-        if depth == 0 {
-            self.holder.store(0, Relaxed);
-        }
-        // SAFETY: initialised (invariant).
+        // Who dies from here on has left everything in order.
+        compiler_fence(Release);
+        self.holder.store(0, Relaxed);
+        // SAFETY: the caller has it (contract).
+        unsafe { self.unlock_inner() };
+    }
+
+    /// Gives a recursive one back once, of several times that it was taken.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has it, and will call [`unlock`](Self::unlock) last.
+    #[inline]
+    pub(crate) unsafe fn unlock_inner(&self) {
+        // SAFETY: initialised (invariant); the caller has it (contract).
         unsafe { libc::pthread_mutex_unlock(self.raw.get()) };
     }
 
-    /// Whether a thread of this process has it, or had it when it ended.
+    /// Whether a thread of this process has it by way of this mapping, or had
+    /// when it ended.
     pub(crate) fn is_held_here(&self) -> bool {
-        self.holder.load(Relaxed) == this_process()
+        self.holder.load(Relaxed) == self.here()
+    }
+
+    /// The process that has it, or had when it ended.
+    pub(crate) fn holder(&self) -> Option<u32> {
+        match self.holder.load(Relaxed) {
+            0 => None,
+            holder => Some(process_of(holder)),
+        }
+    }
+
+    /// This process and this mapping in one word. A process id has 22 bits at
+    /// most (`PID_MAX_LIMIT`), the number of a page 36 (47 bits of address
+    /// unless asked for more, which nobody does here).
+    #[inline]
+    fn here(&self) -> u64 {
+        let page = std::ptr::from_ref(self).addr() as u64 >> 12;
+        page << PROCESS_BITS | u64::from(this_process())
     }
 
     #[inline]
     fn acquired(&self, code: libc::c_int) -> Option<Acquired> {
-        let (how, depth) = match code {
-            0 => (Acquired::Cleanly, self.depth.load(Relaxed) + 1),
-            libc::EOWNERDEAD => {
-                // SAFETY: this thread has the mutex, in the state that wants this call.
-                unsafe { libc::pthread_mutex_consistent(self.raw.get()) };
-                (Acquired::AfterDeathOf(self.holder.load(Relaxed)), 1)
-            }
+        let how = match code {
+            0 => Acquired::Cleanly,
             libc::EBUSY | libc::ETIMEDOUT => return None,
-            code => unreachable!("a mutex in order: {}", io::Error::from_raw_os_error(code)),
+            code => self.acquired_after_death(code),
         };
-        self.holder.store(this_process(), Relaxed);
-        self.depth.store(depth, Relaxed);
+        self.holder.store(self.here(), Relaxed);
+        // Who dies before has changed nothing.
+        compiler_fence(AcqRel);
         Some(how)
     }
+
+    #[cold]
+    fn acquired_after_death(&self, code: libc::c_int) -> Acquired {
+        let error = io::Error::from_raw_os_error(code);
+        assert_eq!(code, libc::EOWNERDEAD, "a mutex in order: {error}");
+        // SAFETY: this thread has the mutex, in the state that wants this call.
+        unsafe { libc::pthread_mutex_consistent(self.raw.get()) };
+        // Who died while it took the mutex or gave it back has not changed
+        // what it protects, or had come to the end of it.
+        self.holder().map_or(Acquired::Cleanly, Acquired::AfterDeathOf)
+    }
+}
+
+const PROCESS_BITS: u32 = 24;
+
+const fn process_of(holder: u64) -> u32 {
+    holder as u32 & ((1 << PROCESS_BITS) - 1)
 }
 
 fn checked(code: libc::c_int) -> io::Result<()> {
@@ -213,8 +273,11 @@ mod tests {
         assert_eq!(mutex.lock(), Acquired::Cleanly);
         assert_eq!(mutex.lock(), Acquired::Cleanly);
         // SAFETY: taken twice.
-        unsafe { mutex.unlock() };
+        unsafe { mutex.unlock_inner() };
         assert!(mutex.is_held_here());
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(mutex.try_lock(), None));
+        });
         // SAFETY: taken twice, given back once.
         unsafe { mutex.unlock() };
         assert!(!mutex.is_held_here());

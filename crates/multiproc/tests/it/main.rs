@@ -6,6 +6,7 @@
 mod board;
 mod isolation;
 mod process;
+mod sync;
 
 use isolation::{WATCHDOG, in_a_process_of_its_own, with_every_start_method};
 use multiproc::{Child, EntryPoint, ExitStatus, Inheritance, StartMethod};
