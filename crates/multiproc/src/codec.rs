@@ -15,7 +15,7 @@ use std::{
 use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de, de::DeserializeOwned, ser};
 
-use crate::{Error, Result};
+use crate::{Error, Result, error::hint};
 
 /// A value ready to cross to another process.
 #[derive(Debug, Default)]
@@ -35,11 +35,23 @@ thread_local! {
 
 /// Encodes a value and collects the descriptors of the handles in it.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
+    let mut bytes = Vec::new();
+    let descriptors = encode_to(value, Appending(&mut bytes))?;
+    Ok(Encoded { bytes, descriptors })
+}
+
+/// The same with the bytes going to `sink`.
+pub(crate) fn encode_to<T, S>(value: &T, sink: S) -> Result<Vec<OwnedFd>>
+where
+    T: Serialize + ?Sized,
+    S: Flavor<Output = ()>,
+{
     // A value's own `Serialize` may encode another one; that has its own list.
     let outer = OUTGOING.replace(Some(Vec::new()));
-    let bytes = postcard::to_stdvec(value);
+    let result = postcard::serialize_with_flavor(value, sink);
     let descriptors = OUTGOING.replace(outer).unwrap_or_default();
-    Ok(Encoded { bytes: bytes.map_err(encode_error::<T>)?, descriptors })
+    result.map_err(encode_error::<T>)?;
+    Ok(descriptors)
 }
 
 /// Appends the encoding of a value that holds no handles to `buffer`, which
@@ -124,7 +136,10 @@ pub(crate) fn attach<E: ser::Error>(descriptor: BorrowedFd<'_>) -> Result<u32, E
                 "a handle can only be given to a process at its start or sent over a connection",
             ));
         };
-        list.push(descriptor.try_clone_to_owned().map_err(refuse_to_encode)?);
+        let copied = descriptor.try_clone_to_owned();
+        list.push(copied.map_err(|error| {
+            refuse_to_encode(format!("cannot copy a descriptor: {error}{}", hint(&error)))
+        })?);
         Ok(list.len() as u32 - 1)
     })
 }

@@ -8,6 +8,7 @@
 
 use std::{
     collections::BTreeSet,
+    mem::ManuallyDrop,
     ops::Deref,
     os::fd::{AsFd, AsRawFd, RawFd},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -33,6 +34,15 @@ impl<T: AsFd> ParentEnd<T> {
     pub fn new(inner: T) -> Self {
         parent_ends().insert(inner.as_fd().as_raw_fd());
         Self { inner }
+    }
+
+    /// Gives `inner` back; forked children keep it from now on.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        let this = ManuallyDrop::new(self);
+        parent_ends().remove(&this.inner.as_fd().as_raw_fd());
+        // SAFETY: `this` is neither used again nor dropped.
+        unsafe { std::ptr::read(&raw const this.inner) }
     }
 }
 

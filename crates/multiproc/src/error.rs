@@ -147,6 +147,41 @@ pub enum Error {
         pid: i32,
     },
 
+    /// A message of bytes was received as a value, or the other way round; it
+    /// is gone, and what follows it is unharmed.
+    #[error("the message is {sent}, not {wanted}\nhelp: receive it with `{receive_with}`")]
+    OtherKind {
+        /// What was sent.
+        sent: &'static str,
+        /// What was to be received.
+        wanted: &'static str,
+        /// The method that receives what was sent.
+        receive_with: &'static str,
+    },
+
+    /// A message of bytes is longer than the buffer that it was to go to.
+    #[error(
+        "a message of {} bytes does not fit into a buffer of {room}\nhelp: nothing is lost, this \
+         error holds the message", message.len()
+    )]
+    BufferTooShort {
+        /// The whole message.
+        message: Vec<u8>,
+        /// The length of the buffer in bytes.
+        room: usize,
+    },
+
+    /// What arrived over a connection was not sent by one; it is gone, and
+    /// what follows it is unharmed.
+    #[error(
+        "what was received is not a message: {what}\nhelp: nobody may write to the descriptor of \
+         a connection but the connection"
+    )]
+    NotAMessage {
+        /// What was wrong.
+        what: &'static str,
+    },
+
     /// The operating system refused something.
     #[error("cannot {what}: {source}{}", hint(source))]
     System {
@@ -157,7 +192,7 @@ pub enum Error {
     },
 }
 
-const MEMORY_HELP: &str = "use a smaller array, or raise the memory limit of this process's cgroup";
+const MEMORY_HELP: &str = "ask for less, or raise the memory limit of this process's cgroup";
 
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
@@ -173,6 +208,9 @@ impl Error {
             Self::TimedOut | Self::WouldBlock => "timed-out",
             Self::OwnerDied { .. } => "owner-died",
             Self::Disconnected
+            | Self::OtherKind { .. }
+            | Self::BufferTooShort { .. }
+            | Self::NotAMessage { .. }
             | Self::Encode { .. }
             | Self::Decode { .. }
             | Self::Garbled { .. }
@@ -200,10 +238,14 @@ fn during(task: Option<usize>) -> String {
 }
 
 /// What to do about the errors that users meet.
-fn hint(source: &io::Error) -> &'static str {
+pub(crate) fn hint(source: &io::Error) -> &'static str {
     match source.raw_os_error() {
         Some(libc::EMFILE) => "\nhelp: raise the limit of open files, `ulimit -n`",
         Some(libc::ENFILE) => "\nhelp: the system-wide limit of open files is reached",
+        Some(libc::ETOOMANYREFS) => {
+            "\nhelp: too many descriptors are on their way: receive them sooner, or raise the \
+             sender's limit of open files, `ulimit -n`"
+        }
         Some(libc::EAGAIN) => {
             "\nhelp: raise the limit of processes, `ulimit -u` or the cgroup's pids.max"
         }

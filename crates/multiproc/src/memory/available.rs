@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 /// Memory that this process can still take, in bytes: what the machine has
 /// available, and what the limits of its cgroup and of those above leave.
 /// What cannot be read limits nothing.
-pub(super) fn available_memory() -> u64 {
+pub(crate) fn available_memory() -> u64 {
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let headrooms = cgroups.lines().filter_map(|line| {
         // `0::/path` in version 2, `4:memory:/path` in version 1.

@@ -27,7 +27,7 @@ use nix::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use available::available_memory;
+pub(crate) use available::available_memory;
 pub(crate) use placed::{Placed, SharedLayout};
 
 use crate::{Error, ParentEnd, Result, codec};

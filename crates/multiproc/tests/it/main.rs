@@ -4,6 +4,7 @@
 //! was spawned for it.
 
 mod board;
+mod connection;
 mod isolation;
 mod process;
 mod sync;

@@ -1,0 +1,1 @@
+//! Deaths, exhaustion and rubbish.

@@ -1,0 +1,169 @@
+//! Ends and files as parts of values, and who may hold them.
+
+use std::os::fd::AsFd;
+
+use multiproc::{
+    Connection, Descriptor, Error, Process, Receiver, Sender, SharedMemory, StartMethod,
+    one_way_pipe, pipe, wait,
+};
+
+use super::{started, succeeds};
+use crate::{in_a_process_of_its_own, with_every_start_method};
+
+#[test]
+fn connections_travel_over_connections_and_hold_their_end_open_meanwhile() {
+    let (carrier_in, carrier_out) = one_way_pipe().unwrap();
+    let (receiver, sender) = one_way_pipe().unwrap();
+    sender.send("sent before").unwrap();
+    carrier_out.send(&vec![receiver]).unwrap();
+    drop(carrier_out);
+    sender.send("sent while the other end was on its way").unwrap();
+    let received: Vec<Receiver> = carrier_in.recv().unwrap();
+    assert_eq!(received[0].recv::<String>().unwrap(), "sent before");
+    assert!(received[0].recv::<String>().unwrap().ends_with("on its way"));
+    drop(received);
+    assert!(matches!(sender.send(&1), Err(Error::Disconnected)));
+}
+
+#[test]
+fn an_end_on_its_way_is_closed_with_the_connection_that_carries_it() {
+    let (carrier_in, carrier_out) = one_way_pipe().unwrap();
+    let (receiver, sender) = one_way_pipe().unwrap();
+    carrier_out.send(&sender).unwrap();
+    drop((sender, carrier_out, carrier_in));
+    assert!(matches!(receiver.recv::<u8>(), Err(Error::Disconnected)));
+}
+
+#[test]
+fn an_end_is_not_taken_for_another_kind_of_end() {
+    let (one, other) = pipe().unwrap();
+    let (_receiver, sender) = one_way_pipe().unwrap();
+    one.send(&sender).unwrap();
+    let error = other.recv::<Receiver>().unwrap_err();
+    assert!(error.to_string().contains("what was sent is not a Receiver"), "{error}");
+    // Looks like a sender, but its descriptor is a file.
+    one.send(&(3u8, Descriptor::new(std::fs::File::open("/dev/null").unwrap()))).unwrap();
+    let error = other.recv::<Sender>().unwrap_err();
+    assert!(error.to_string().contains("what was sent is not a Sender"), "{error}");
+}
+
+#[test]
+fn shared_memory_travels_over_a_connection_to_another_process() {
+    with_every_start_method(|method| {
+        let (ours, theirs) = pipe().unwrap();
+        let child = |connection: Connection| {
+            let memory: SharedMemory = connection.recv().unwrap();
+            connection.send(&(memory.len(), memory)).unwrap();
+        };
+        let process = started(method, child, theirs);
+        let memory = SharedMemory::new(12_345).unwrap();
+        ours.send(&memory).unwrap();
+        let (len, same) = ours.recv::<(usize, SharedMemory)>().unwrap();
+        assert_eq!((len, same.len()), (12_345, 12_345));
+        let inode = |memory: &SharedMemory| nix::sys::stat::fstat(memory.as_fd()).unwrap().st_ino;
+        assert_eq!(inode(&same), inode(&memory));
+        succeeds(process);
+    });
+}
+
+#[test]
+fn siblings_talk_to_each_other_without_their_parent() {
+    with_every_start_method(|method| {
+        let (receiver, sender) = one_way_pipe().unwrap();
+        let (results, to_results) = one_way_pipe().unwrap();
+        let cube = |(receiver, results): (Receiver, Sender)| {
+            while let Ok(number) = receiver.recv::<u64>() {
+                results.send(&number.pow(3)).unwrap();
+            }
+        };
+        let numbers = |sender: Sender| (1..=19).for_each(|n: u64| sender.send(&n).unwrap());
+        let cuber = started(method, cube, (receiver, to_results));
+        let counter = started(method, numbers, sender);
+        for number in 1..=19u64 {
+            assert_eq!(results.recv::<u64>().unwrap(), number.pow(3));
+        }
+        // The parent holds no end of theirs, so their end of file is not held up.
+        assert!(matches!(results.recv::<u64>(), Err(Error::Disconnected)));
+        succeeds(cuber);
+        succeeds(counter);
+    });
+}
+
+#[test]
+fn a_grandchild_answers_its_grandparent() {
+    with_every_start_method(|method| {
+        let (ours, theirs) = pipe().unwrap();
+        let child = |(number, connection): (u8, Connection)| {
+            let grandchild = |connection: Connection| {
+                let question: String = connection.recv().unwrap();
+                connection.send(&format!("{question} Yes.")).unwrap();
+            };
+            succeeds(started(StartMethod::ALL[number as usize], grandchild, connection));
+        };
+        let process = started(method, child, (method as u8, theirs));
+        ours.send("Are you there?").unwrap();
+        assert_eq!(ours.recv::<String>().unwrap(), "Are you there? Yes.");
+        assert!(matches!(ours.recv::<String>(), Err(Error::Disconnected)));
+        succeeds(process);
+    });
+}
+
+#[test]
+fn the_sentinel_of_a_process_can_be_waited_for_among_connections() {
+    with_every_start_method(|method| {
+        let (receiver, _sender) = one_way_pipe().unwrap();
+        let (theirs, go) = one_way_pipe().unwrap();
+        let entry = multiproc::EntryPoint::new(|mut inheritance: multiproc::Inheritance| {
+            // Ends when the parent closes its end.
+            let mut file = std::fs::File::from(inheritance.descriptors.pop().unwrap());
+            std::io::Read::read(&mut file, &mut [0]).unwrap();
+        });
+        let inheritance = multiproc::Inheritance {
+            payload: Vec::new(),
+            descriptors: vec![theirs.as_fd().try_clone_to_owned().unwrap()],
+        };
+        let mut child = multiproc::start(method, "waits", entry, inheritance).unwrap();
+        let waited: [&dyn AsFd; 2] = [&receiver, &child.sentinel()];
+        assert_eq!(wait(waited, Some(std::time::Duration::ZERO)).unwrap(), []);
+        drop((theirs, go));
+        assert_eq!(wait(waited, None).unwrap(), [1]);
+        assert!(crate::end_of(&mut child).success());
+    });
+}
+
+#[test]
+fn two_hundred_and_fifty_three_descriptors_fit_into_a_message_and_one_more_does_not() {
+    in_a_process_of_its_own(|| {
+        let (one, other) = pipe().unwrap();
+        let null = || Descriptor::new(std::fs::File::open("/dev/null").unwrap());
+        let mut descriptors: Vec<Descriptor> = (0..253).map(|_| null()).collect();
+        one.send(&descriptors).unwrap();
+        assert_eq!(other.recv::<Vec<Descriptor>>().unwrap().len(), 253);
+        // One is needed for what is long about the message.
+        let error = one.send(&(&descriptors, "x".repeat(100_000))).unwrap_err();
+        assert!(error.to_string().contains("help: use at most 252"), "{error}");
+        descriptors.push(null());
+        let error = one.send(&descriptors).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { got: 254, most: 253, .. }), "{error}");
+        one.send("still works").unwrap();
+        assert_eq!(other.recv::<String>().unwrap(), "still works");
+    });
+}
+
+#[test]
+fn dropping_a_handle_closes_an_end_only_if_it_was_the_last_one() {
+    let (receiver, sender) = one_way_pipe().unwrap();
+    let second = sender.try_clone().unwrap();
+    drop(sender);
+    second.send(&1).unwrap();
+    drop(second);
+    assert_eq!(receiver.recv::<i32>().unwrap(), 1);
+    assert!(matches!(receiver.recv::<i32>(), Err(Error::Disconnected)));
+}
+
+#[test]
+fn a_process_that_is_never_started_closes_the_ends_that_it_was_given() {
+    let (receiver, sender) = one_way_pipe().unwrap();
+    drop(Process::new(|_: Sender| (), sender));
+    assert!(matches!(receiver.recv::<i32>(), Err(Error::Disconnected)));
+}
