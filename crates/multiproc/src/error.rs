@@ -1,6 +1,6 @@
 //! What can go wrong, told so that the reader knows what to do.
 
-use std::io;
+use std::{io, ops::Range};
 
 use crate::{ExitStatus, StartMethod};
 
@@ -50,7 +50,7 @@ pub enum Error {
     },
 
     /// Shared memory could not be had.
-    #[error("cannot reserve {bytes} bytes of shared memory: {source}\nhelp: {}", MEMORY_HELP)]
+    #[error("cannot reserve {bytes} bytes of shared memory: {source}{}", memory_hint(source))]
     Memory {
         /// How much was asked for.
         bytes: usize,
@@ -124,6 +124,37 @@ pub enum Error {
         why: String,
     },
 
+    /// An index or a range of indices beyond the end.
+    #[error("{} out of range: the length is {len}", indices(range))]
+    OutOfRange {
+        /// What was asked for: indices of elements, or of bytes.
+        range: Range<usize>,
+        /// How many there are.
+        len: usize,
+    },
+
+    /// An item that is longer than the place in a list that it was meant for,
+    /// which is as it was.
+    #[error(
+        "an item of {bytes} bytes does not fit: place {index} of the list has room for \
+         {room}\nhelp: make the list with `ShareableList::with_room`"
+    )]
+    DoesNotFit {
+        /// Where it was to go.
+        index: usize,
+        /// Its length.
+        bytes: usize,
+        /// The most that fits there.
+        room: usize,
+    },
+
+    /// Shared memory holds what none of ours has written.
+    #[error("{what} is damaged: some process has written over it")]
+    Damaged {
+        /// What lies there.
+        what: &'static str,
+    },
+
     /// Nobody is left at the other end.
     #[error("the other end is closed")]
     Disconnected,
@@ -192,8 +223,6 @@ pub enum Error {
     },
 }
 
-const MEMORY_HELP: &str = "ask for less, or raise the memory limit of this process's cgroup";
-
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
     /// `unsupported`, `out-of-memory`, `worker-died`, `task-panicked`,
@@ -201,7 +230,11 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::ForkWithThreads { .. } | Self::NoWorkers | Self::TooLarge { .. } => "unsupported",
+            Self::ForkWithThreads { .. }
+            | Self::NoWorkers
+            | Self::TooLarge { .. }
+            | Self::OutOfRange { .. }
+            | Self::DoesNotFit { .. } => "unsupported",
             Self::Memory { .. } => "out-of-memory",
             Self::StartTimedOut { .. } | Self::WorkerDied { .. } | Self::Broken => "worker-died",
             Self::TaskPanicked { .. } => "task-panicked",
@@ -214,6 +247,7 @@ impl Error {
             | Self::Encode { .. }
             | Self::Decode { .. }
             | Self::Garbled { .. }
+            | Self::Damaged { .. }
             | Self::Start { .. }
             | Self::System { .. } => "system",
         }
@@ -235,6 +269,21 @@ impl Error {
 
 fn during(task: Option<usize>) -> String {
     task.map_or_else(String::new, |task| format!(" while it executed task {task}"))
+}
+
+/// Memory is a file, so it may be descriptors that are short.
+fn memory_hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => hint(source),
+        _ => "\nhelp: ask for less, or raise the memory limit of this process's cgroup",
+    }
+}
+
+fn indices(range: &Range<usize>) -> String {
+    match range.len() {
+        1 => format!("index {} is", range.start),
+        _ => format!("indices {}..{} are", range.start, range.end),
+    }
 }
 
 /// What to do about the errors that users meet.

@@ -27,6 +27,7 @@ mod futex;
 mod memory;
 mod pool;
 mod process;
+mod shared;
 mod socket;
 mod start_method;
 mod sync;
@@ -43,6 +44,10 @@ pub use event_fd::EventFd;
 pub use memory::SharedMemory;
 pub use pool::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
 pub use process::{Child, ExitStatus, Inheritance, Process, start};
+pub use shared::{
+    Integer, Item, RawArray, RawValue, ShareableList, SharedArray, SharedArrayGuard, SharedValue,
+    SharedValueGuard,
+};
 pub use start_method::StartMethod;
 pub use sync::{AcquireError, Event, Lock, LockGuard, OwnerDied};
 pub use task::{TaskFn, TaskPanic, Token};

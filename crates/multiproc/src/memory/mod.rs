@@ -5,8 +5,10 @@
 //! pages are reserved when it is made and its size is sealed, so a full
 //! memory is an error there and then, and no access can raise `SIGBUS` later.
 
+mod access;
 mod available;
 mod placed;
+mod words;
 
 use std::{
     io,
@@ -29,6 +31,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use available::available_memory;
 pub(crate) use placed::{Placed, SharedLayout};
+pub(crate) use words::{WORD, Words};
 
 use crate::{Error, ParentEnd, Result, codec};
 
@@ -193,18 +196,42 @@ impl AsFd for SharedMemory {
     }
 }
 
-/// As the place of its descriptor, and its length.
+/// On its way to another process, memory that is its user's own. Other kinds
+/// are the numbers of what this crate has placed in it, which must not become
+/// memory that anybody may write to.
+const PLAIN: u64 = 0;
+
+impl SharedMemory {
+    /// As what lies in it, the place of its descriptor, and its length.
+    fn serialize_as<S: Serializer>(&self, kind: u64, serializer: S) -> Result<S::Ok, S::Error> {
+        let place = codec::attach::<S::Error>(self.as_fd())?;
+        (kind, place, self.len() as u64).serialize(serializer)
+    }
+
+    /// The opposite; `name` is the expected kind's.
+    fn deserialize_as<'de, D: Deserializer<'de>>(
+        kind: u64,
+        name: &str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let (sent, place, len) = <(u64, u32, u64)>::deserialize(deserializer)?;
+        let file = codec::detach(place)?;
+        if sent != kind {
+            return Err(codec::refuse_to_decode(format!("what was sent is not a {name}")));
+        }
+        Self::from_descriptor(file, len as usize).map_err(codec::refuse_to_decode)
+    }
+}
+
 impl Serialize for SharedMemory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = codec::attach::<S::Error>(self.as_fd())?;
-        (place, self.len() as u64).serialize(serializer)
+        self.serialize_as(PLAIN, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SharedMemory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (place, len) = <(u32, u64)>::deserialize(deserializer)?;
-        Self::from_descriptor(codec::detach(place)?, len as usize).map_err(codec::refuse_to_decode)
+        Self::deserialize_as(PLAIN, "SharedMemory", deserializer)
     }
 }
 

@@ -143,13 +143,13 @@ impl<S: SharedLayout> fmt::Debug for Placed<S> {
 
 impl<S: SharedLayout> Serialize for Placed<S> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        self.memory.serialize(serializer)
+        self.memory.serialize_as(kind_number::<S>(), serializer)
     }
 }
 
 impl<'de, S: SharedLayout> Deserialize<'de> for Placed<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_memory(SharedMemory::deserialize(deserializer)?)
+        Self::from_memory(SharedMemory::deserialize_as(kind_number::<S>(), S::KIND, deserializer)?)
             .ok_or_else(|| codec::refuse_to_decode(format!("what was sent is not a {}", S::KIND)))
     }
 }

@@ -6,6 +6,7 @@
 mod board;
 mod connection;
 mod isolation;
+mod memory;
 mod process;
 mod sync;
 

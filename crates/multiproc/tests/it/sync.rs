@@ -13,14 +13,14 @@ use nix::{
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Long enough for a sleeper to fall asleep, short enough for a test.
-const SHORT: Duration = Duration::from_millis(20);
+pub(crate) const SHORT: Duration = Duration::from_millis(20);
 
 fn event() -> Event {
     Event::new().unwrap()
 }
 
 /// A process that has been started.
-fn started<A, F>(method: StartMethod, target: F, arguments: A) -> Process
+pub(crate) fn started<A, F>(method: StartMethod, target: F, arguments: A) -> Process
 where
     A: Serialize + DeserializeOwned + Send + 'static,
     F: Fn(A) + Copy + Send + 'static,
@@ -31,13 +31,13 @@ where
 }
 
 /// Waits until the process ends, which must be by itself and well.
-fn ends_well(mut process: Process) {
+pub(crate) fn ends_well(mut process: Process) {
     process.join().unwrap();
     assert_eq!(process.exit_code(), Some(0));
 }
 
 /// Runs `target` in a process of its own.
-fn run<A, F>(method: StartMethod, target: F, arguments: A)
+pub(crate) fn run<A, F>(method: StartMethod, target: F, arguments: A)
 where
     A: Serialize + DeserializeOwned + Send + 'static,
     F: Fn(A) + Copy + Send + 'static,
@@ -46,7 +46,7 @@ where
 }
 
 /// Kills the process and returns the id that it had.
-fn killed(mut process: Process) -> i32 {
+pub(crate) fn killed(mut process: Process) -> i32 {
     let pid = process.pid().unwrap();
     process.kill();
     process.join().unwrap();
@@ -54,12 +54,12 @@ fn killed(mut process: Process) -> i32 {
 }
 
 /// What a process does to be killed while it does it.
-fn sleep_for_ever() -> ! {
+pub(crate) fn sleep_for_ever() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(60));
     }
 }
 
-fn signal(process: &Process, signal: Signal) {
+pub(crate) fn signal(process: &Process, signal: Signal) {
     kill(Pid::from_raw(process.pid().unwrap()), signal).unwrap();
 }
