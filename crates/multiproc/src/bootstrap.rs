@@ -5,13 +5,18 @@
 //! line of `main`, or, where the program's `main` is not the user's (`cargo
 //! test`, criterion), before `main`, from a function that the loader calls.
 //! The parent decides: if it has called `init` itself, so will its children.
+//!
+//! A child that was told to begin in `init` may never come there: the call
+//! is conditional, or comes late. It runs the program's `main` then and
+//! would start children of its own, and they theirs. So it must not start any
+//! ([`awaits_init`]), and its parent is told that it has never begun.
 
 use std::{
     fs::File,
     io::Write,
     os::{fd::AsFd, unix::net::UnixStream},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use nix::unistd::dup2_stdin;
@@ -19,30 +24,58 @@ use nix::unistd::dup2_stdin;
 use crate::{
     EntryPoint, TaskPanic,
     code::join_family,
-    process::{Birth, CHILD_VARIABLE, Doorway, Inheritance, die_with_parent},
+    process::{
+        Biography, Birth, CHILD_VARIABLE, Doorway, Inheritance, die_with_parent, leave, say_begun,
+        take_over_exit,
+    },
+    start_method,
 };
 
 static INIT_CALLED: AtomicBool = AtomicBool::new(false);
 
+/// Set in an executed child from before `main` until it comes to `init`.
+static AWAITS_INIT: AtomicBool = AtomicBool::new(false);
+
 /// Lets child processes start here; in them it never returns.
 ///
-/// Call it on the first line of `main`: what stands before it is executed by
-/// every child too. A program that cannot, such as a test, may leave it out;
-/// then its children start before `main`, without what the standard library
-/// sets up there (the message of a stack overflow, which is a plain
+/// Call it on the first line of `main`, always: what stands before it is
+/// executed by every child too. A child that does not come here, because the
+/// call depends on a condition or follows upon something that ends the
+/// program, runs `main` instead; it may not start processes
+/// ([`Error::InitNotReached`](crate::Error::InitNotReached)), and its parent
+/// learns that it has [never begun](crate::Error::NeverBegan).
+///
+/// A program that cannot call it, such as a test under `cargo test`, may leave
+/// it out; then its children start before `main`, without what the standard
+/// library sets up there (the message of a stack overflow, which is a plain
 /// segmentation fault then).
 pub fn init() {
-    INIT_CALLED.store(true, Ordering::Relaxed);
-    enter(Doorway::Init);
+    INIT_CALLED.store(true, Relaxed);
+    if AWAITS_INIT.swap(false, Relaxed) {
+        become_child();
+    }
 }
 
 /// Where this process's children are to begin.
 pub(crate) fn doorway_of_children() -> Doorway {
-    if INIT_CALLED.load(Ordering::Relaxed) { Doorway::Init } else { Doorway::BeforeMain }
+    if INIT_CALLED.load(Relaxed) { Doorway::Init } else { Doorway::BeforeMain }
+}
+
+/// Whether this is a child that should have begun in `init` and has not.
+pub(crate) fn awaits_init() -> bool {
+    AWAITS_INIT.load(Relaxed)
 }
 
 extern "C" fn before_main() {
-    enter(Doorway::BeforeMain);
+    let Some(doorway) = std::env::var_os(CHILD_VARIABLE) else { return };
+    // SAFETY: `main` has not begun: there is no other thread. Programs that
+    // this process starts must not see the variable.
+    unsafe { std::env::remove_var(CHILD_VARIABLE) };
+    if doorway == Doorway::Init.name() {
+        AWAITS_INIT.store(true, Relaxed);
+    } else {
+        become_child();
+    }
 }
 
 // SAFETY: the loader calls the functions of this section, with arguments that
@@ -52,23 +85,18 @@ extern "C" fn before_main() {
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-/// Becomes a child if this process is one and is to begin here.
-fn enter(here: Doorway) {
-    if std::env::var_os(CHILD_VARIABLE).is_none_or(|doorway| doorway != here.name()) {
-        return;
-    }
-    // SAFETY: `main` has not begun or is on its first line: there is no other
-    // thread. Programs that this process starts must not see the variable.
-    unsafe { std::env::remove_var(CHILD_VARIABLE) };
+fn become_child() -> ! {
     match receive_birth() {
         Ok(Some(birth)) => begin(birth),
         // The parent died or changed its mind.
-        Ok(None) => exit(0),
-        Err(error) => {
-            eprintln!("multiproc: this process cannot begin: {error}");
-            exit(1);
-        }
+        Ok(None) => leave(0),
+        Err(error) => refuse(&error.to_string()),
     }
+}
+
+fn refuse(why: &str) -> ! {
+    let _ = writeln!(std::io::stderr(), "multiproc: this process cannot begin: {why}");
+    leave(1)
 }
 
 /// Reads what the parent sent to descriptor 0, and replaces that by nothing.
@@ -76,46 +104,45 @@ fn receive_birth() -> std::io::Result<Option<Birth>> {
     let stdin = std::io::stdin();
     let socket = UnixStream::from(stdin.as_fd().try_clone_to_owned()?);
     dup2_stdin(File::open("/dev/null")?)?;
-    Birth::receive(&socket)
+    let Some(mut birth) = Birth::receive(&socket)? else { return Ok(None) };
+    say_begun(&socket);
+    if birth.keeps_line {
+        birth.inheritance.descriptors.push(socket.into());
+    }
+    Ok(Some(birth))
 }
 
 fn begin(birth: Birth) -> ! {
     join_family(birth.family_key);
-    die_with_parent(birth.parent);
-    let Some(entry) = EntryPoint::at(birth.entry) else {
-        eprintln!(
-            "multiproc: this process cannot begin: its entry point is not in this executable"
-        );
-        exit(1);
-    };
-    live(&birth.name, entry, birth.inheritance)
+    die_with_parent(nix::unistd::Pid::from_raw(birth.biography.parent_pid));
+    match EntryPoint::at(birth.entry) {
+        Some(entry) => live(birth.biography, entry, birth.inheritance),
+        None => refuse("its entry point is not in this executable"),
+    }
 }
 
 /// Exit code of a process whose entry point panicked, as of a Rust program's.
 const PANICKED: i32 = 101;
 
 /// The life of a child process, however it was started.
-pub(crate) fn live(name: &str, entry: EntryPoint, inheritance: Inheritance) -> ! {
+pub(crate) fn live(biography: Biography, entry: EntryPoint, inheritance: Inheritance) -> ! {
     // SAFETY: SIG_IGN is a valid disposition. The standard library sets it
     // before `main`, which a child that begins before `main` has not seen: a
     // write to a closed pipe must be an error here too.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    take_over_exit();
     // A NUL in the name ends it, which is all that can go wrong.
-    let name = std::ffi::CString::new(name.split('\0').next().unwrap_or_default());
+    let name = std::ffi::CString::new(biography.name.split('\0').next().unwrap_or_default());
     let _ = name.map(|name| nix::sys::prctl::set_name(&name));
+    start_method::inherit_default(biography.start_method);
+    biography.adopt();
     let lived = catch_unwind(AssertUnwindSafe(|| (entry.run)(inheritance)));
     if lived.is_err()
         && let Some(panic) = TaskPanic::captured()
     {
-        eprintln!("multiproc: process {} panicked at {panic}", std::process::id());
+        let pid = std::process::id();
+        // A standard error that is closed must not be another panic.
+        let _ = writeln!(std::io::stderr(), "multiproc: process {pid} panicked at {panic}");
     }
-    exit(if lived.is_ok() { 0 } else { PANICKED })
-}
-
-/// Ends a child without what belongs to its parent: a forked child must not
-/// run the parent's exit handlers.
-fn exit(code: i32) -> ! {
-    let _ = std::io::stdout().flush();
-    // SAFETY: _exit has no preconditions.
-    unsafe { libc::_exit(code) }
+    leave(if lived.is_ok() { 0 } else { PANICKED })
 }

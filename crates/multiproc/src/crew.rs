@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout},
+    unistd::{SysconfVar, sysconf},
 };
 
 use crate::{
@@ -16,6 +17,15 @@ use crate::{
 #[must_use]
 pub fn cpu_count() -> std::num::NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN)
+}
+
+/// Processors of the machine that are online, whether or not this process may
+/// use them; see [`cpu_count`].
+#[must_use]
+pub fn host_cpu_count() -> std::num::NonZeroUsize {
+    let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+    let online = online.and_then(|count| usize::try_from(count).ok());
+    online.and_then(std::num::NonZeroUsize::new).unwrap_or_else(cpu_count)
 }
 
 /// The worker processes of one pool. Dropping it kills and reaps them.
@@ -87,7 +97,7 @@ impl Crew {
         let child = &mut self.members[index];
         let pid = child.pid();
         match child.wait(Some(LAST_BREATH)) {
-            Ok(Some(status)) => Error::WorkerDied { pid, status, task: None },
+            Ok(Some(status)) => child.death(status),
             Ok(None) => Error::Garbled { pid, what: "it hung up and lives on".to_owned() },
             Err(error) => error,
         }
@@ -125,7 +135,7 @@ impl Crew {
                 }
             };
             if !status.success() && outcome.is_ok() {
-                outcome = Err(Error::WorkerDied { pid: child.pid(), status, task: None });
+                outcome = Err(child.death(status));
             }
         }
         outcome

@@ -49,6 +49,111 @@ pub enum Error {
         seconds: u64,
     },
 
+    /// This process is a child that should have begun in
+    /// [`init`](crate::init); instead it executes the program's `main`.
+    #[error(
+        "cannot start a process: this one was started as a child and has not come to \
+         `multiproc::init()`; it would start itself again and again\nhelp: make `multiproc::init()` \
+         the first line of `main`, whatever the arguments"
+    )]
+    InitNotReached,
+
+    /// A process ended without having begun: its function was never called.
+    #[error(
+        "process `{name}` ({pid}) {status} and never began: it did not come to \
+         `multiproc::init()`\nhelp: make `multiproc::init()` the first line of `main`, whatever \
+         the arguments"
+    )]
+    NeverBegan {
+        /// Its name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+        /// How it ended.
+        status: ExitStatus,
+    },
+
+    /// The function of a process panicked, or could not be called.
+    #[error("process `{name}` ({pid}) panicked at {message}")]
+    ProcessPanicked {
+        /// Its name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+        /// File, line, column and message of the panic, or why it could not be called.
+        message: String,
+    },
+
+    /// A process ended before its function had returned.
+    #[error("process `{name}` ({pid}) {status} before its function returned")]
+    ProcessDied {
+        /// Its name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+        /// How it ended.
+        status: ExitStatus,
+    },
+
+    /// The result of a process can be had once.
+    #[error("the result of process `{name}` was taken already")]
+    ResultTaken {
+        /// Its name.
+        name: String,
+    },
+
+    /// A process is started once.
+    #[error("process `{name}` was started already\nhelp: make another one with `Process::new`")]
+    AlreadyStarted {
+        /// Its name.
+        name: String,
+    },
+
+    /// Nothing can be known of a process before its start.
+    #[error("process `{name}` was not started\nhelp: call `start()` first")]
+    NotStarted {
+        /// Its name.
+        name: String,
+    },
+
+    /// A running process cannot be closed.
+    #[error(
+        "process `{name}` ({pid}) still runs\nhelp: join it before you close it, or drop the \
+         handle, which lets it run"
+    )]
+    StillRuns {
+        /// Its name.
+        name: String,
+        /// Its process id.
+        pid: i32,
+    },
+
+    /// The handle was closed.
+    #[error("process `{name}` was closed")]
+    ProcessClosed {
+        /// Its name.
+        name: String,
+    },
+
+    /// A process cannot be pinned as was asked.
+    #[error("cannot pin a process to cores {cores:?}: {source}\nhelp: see `taskset -cp $$`")]
+    CoresNotAvailable {
+        /// What was asked for.
+        cores: Vec<usize>,
+        /// What the operating system said.
+        source: io::Error,
+    },
+
+    /// The default start method cannot be set any more.
+    #[error(
+        "the default start method is {is} and cannot be set any more\nhelp: set it once, before \
+         the first process is started, or use a `Context`"
+    )]
+    StartMethodSet {
+        /// What it is.
+        is: StartMethod,
+    },
+
     /// Shared memory could not be had.
     #[error("cannot reserve {bytes} bytes of shared memory: {source}{}", memory_hint(source))]
     Memory {
@@ -231,13 +336,25 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ForkWithThreads { .. }
+            | Self::InitNotReached
+            | Self::AlreadyStarted { .. }
+            | Self::NotStarted { .. }
+            | Self::ResultTaken { .. }
+            | Self::StillRuns { .. }
+            | Self::ProcessClosed { .. }
+            | Self::CoresNotAvailable { .. }
+            | Self::StartMethodSet { .. }
             | Self::NoWorkers
             | Self::TooLarge { .. }
             | Self::OutOfRange { .. }
             | Self::DoesNotFit { .. } => "unsupported",
             Self::Memory { .. } => "out-of-memory",
-            Self::StartTimedOut { .. } | Self::WorkerDied { .. } | Self::Broken => "worker-died",
-            Self::TaskPanicked { .. } => "task-panicked",
+            Self::StartTimedOut { .. }
+            | Self::NeverBegan { .. }
+            | Self::ProcessDied { .. }
+            | Self::WorkerDied { .. }
+            | Self::Broken => "worker-died",
+            Self::TaskPanicked { .. } | Self::ProcessPanicked { .. } => "task-panicked",
             Self::TimedOut | Self::WouldBlock => "timed-out",
             Self::OwnerDied { .. } => "owner-died",
             Self::Disconnected

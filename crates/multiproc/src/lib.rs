@@ -19,6 +19,7 @@ mod bootstrap;
 mod code;
 mod codec;
 mod connection;
+mod context;
 mod crew;
 mod descriptors;
 mod error;
@@ -37,17 +38,21 @@ pub use board::{Board, BoardArray, RegionId, Stretch};
 pub use bootstrap::init;
 pub use code::EntryPoint;
 pub use connection::{Connection, Descriptor, Receiver, Sender, one_way_pipe, pipe, wait};
-pub use crew::{Crew, cpu_count};
+pub use context::{Context, context};
+pub use crew::{Crew, cpu_count, host_cpu_count};
 pub use descriptors::ParentEnd;
 pub use error::{Error, Result};
 pub use event_fd::EventFd;
 pub use memory::SharedMemory;
 pub use pool::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
-pub use process::{Child, ExitStatus, Inheritance, Process, start};
+pub use process::{
+    ActiveChild, Child, CurrentProcess, ExitStatus, Inheritance, ParentProcess, Process,
+    active_children, current_process, parent_process, start,
+};
 pub use shared::{
     Integer, Item, RawArray, RawValue, ShareableList, SharedArray, SharedArrayGuard, SharedValue,
     SharedValueGuard,
 };
-pub use start_method::StartMethod;
+pub use start_method::{StartMethod, UnknownStartMethod, default_start_method, set_start_method};
 pub use sync::{AcquireError, Event, Lock, LockGuard, OwnerDied};
 pub use task::{TaskFn, TaskPanic, Token};

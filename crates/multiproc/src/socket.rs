@@ -123,8 +123,17 @@ unsafe fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
 /// Writes `bytes`, at least one, to a stream, with copies of the descriptors
 /// attached to the first.
 pub(crate) fn send_with_descriptors(
-    mut stream: &UnixStream,
+    stream: &UnixStream,
     bytes: &[u8],
+    descriptors: &[RawFd],
+) -> io::Result<()> {
+    send_all(stream, &mut [IoSlice::new(bytes)], descriptors)
+}
+
+/// The same for bytes that lie apart: one system call if the socket has room.
+pub(crate) fn send_all(
+    mut stream: &UnixStream,
+    mut parts: &mut [IoSlice<'_>],
     descriptors: &[RawFd],
 ) -> io::Result<()> {
     if descriptors.len() > MAX_DESCRIPTORS {
@@ -132,23 +141,32 @@ pub(crate) fn send_with_descriptors(
             format!("{} descriptors, a message carries {MAX_DESCRIPTORS}", descriptors.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
-    let sent = send(stream.as_fd(), &[IoSlice::new(bytes)], descriptors, MsgFlags::empty())?;
-    stream.write_all(&bytes[sent..])
+    let sent = send(stream.as_fd(), parts, descriptors, MsgFlags::empty())?;
+    IoSlice::advance_slices(&mut parts, sent);
+    parts.iter().try_for_each(|part| stream.write_all(part))
 }
 
 /// Fills `bytes`, at least one, from a stream, and returns the descriptors
 /// attached to the first; `None` at end of file.
 pub(crate) fn receive_with_descriptors(
-    mut stream: &UnixStream,
+    stream: &UnixStream,
     bytes: &mut [u8],
 ) -> io::Result<Option<Vec<OwnedFd>>> {
+    receive_all(stream, bytes)?.transpose()
+}
+
+/// The same, but if this process could not open all the descriptors, the
+/// bytes are filled nevertheless and only the descriptors are an error.
+pub(crate) fn receive_all(
+    mut stream: &UnixStream,
+    bytes: &mut [u8],
+) -> io::Result<Option<io::Result<Vec<OwnedFd>>>> {
     let received = receive(stream.as_fd(), bytes, MsgFlags::empty())?;
     if received.len == 0 {
         return Ok(None);
     }
-    if received.has_lost_descriptors {
-        return Err(io::Error::from_raw_os_error(libc::EMFILE));
-    }
     stream.read_exact(&mut bytes[received.len..])?;
-    Ok(Some(received.descriptors))
+    let too_many = io::Error::from_raw_os_error(libc::EMFILE);
+    let is_complete = !received.has_lost_descriptors;
+    Ok(Some(if is_complete { Ok(received.descriptors) } else { Err(too_many) }))
 }

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
+    sync::Once,
 };
 
 use bytemuck::{AnyBitPattern, NoUninit, Pod};
@@ -111,6 +112,20 @@ impl TaskPanic {
         panic::set_hook(Box::new(|info| {
             LAST_PANIC.with(|last| *last.borrow_mut() = Some(describe(info)));
         }));
+    }
+
+    /// Makes this process keep the place and message of a panic, and print
+    /// them as before. For processes whose parent wants to know.
+    pub(crate) fn keep() {
+        // A forked child inherits the hook along with this.
+        static KEPT: Once = Once::new();
+        KEPT.call_once(|| {
+            let print = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                LAST_PANIC.with(|last| *last.borrow_mut() = Some(describe(info)));
+                print(info);
+            }));
+        });
     }
 
     fn take() -> Self {

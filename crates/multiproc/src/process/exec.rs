@@ -9,12 +9,20 @@
 use std::{
     ffi::OsString,
     io,
-    os::unix::{net::UnixStream, process::CommandExt},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
     process::{Command, Stdio},
 };
 
-use super::{Birth, Child, Inheritance, launcher::on_permanent_thread};
-use crate::{EntryPoint, Error, Result, StartMethod, bootstrap};
+use super::{
+    Biography, Birth, Inheritance,
+    launcher::on_permanent_thread,
+    line::Line,
+    supervised::{Supervised, kill_and_reap},
+};
+use crate::{EntryPoint, ParentEnd, bootstrap};
 
 /// Set in the environment of an executed child until it has seen it.
 pub(crate) const CHILD_VARIABLE: &str = "MULTIPROC_CHILD";
@@ -38,14 +46,21 @@ impl Doorway {
     }
 }
 
-pub(super) fn start(name: &str, entry: EntryPoint, inheritance: Inheritance) -> Result<Child> {
-    let start_error = |source| Error::Start { method: StartMethod::Spawn, source };
-    let (ours, theirs) = UnixStream::pair().map_err(start_error)?;
-    let mut command = command(name, theirs);
-    let pid = on_permanent_thread(move || spawn(&mut command)).map_err(start_error)?;
-    let child = Child::of_this_process(pid)?;
-    Birth::new(name, entry, inheritance).send(&ours).map_err(start_error)?;
-    Ok(child)
+/// `keeps_line`: the child is to find its end of the line among its descriptors.
+pub(super) fn start(
+    biography: Biography,
+    entry: EntryPoint,
+    inheritance: Inheritance,
+    keeps_line: bool,
+) -> io::Result<(Supervised, Line)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let ours = ParentEnd::new(ours);
+    let mut command = command(&biography.name, theirs);
+    let pid = on_permanent_thread(move || spawn(&mut command))?;
+    let process = Supervised::of_this_process(&biography.name, pid)?;
+    let birth = Birth { keeps_line, ..Birth::new(biography, entry, inheritance) };
+    birth.send(&[], &ours).inspect_err(|_| kill_and_reap(pid))?;
+    Ok((process, Line::to_executed(ours)))
 }
 
 fn command(name: &str, socket: UnixStream) -> Command {
@@ -55,9 +70,10 @@ fn command(name: &str, socket: UnixStream) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(program)
-        .arg(name)
+        // An argument cannot hold a NUL; whoever chose the name meant no harm.
+        .arg(name.replace('\0', ""))
         .env(CHILD_VARIABLE, bootstrap::doorway_of_children().name())
-        .stdin(Stdio::from(std::os::fd::OwnedFd::from(socket)));
+        .stdin(Stdio::from(OwnedFd::from(socket)));
     command
 }
 

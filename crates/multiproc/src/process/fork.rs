@@ -1,24 +1,29 @@
 //! Fork: this process, copied.
 
-use std::io::Write;
+use std::{io::Write, os::linux::fs::MetadataExt};
 
-use super::{Child, Inheritance, die_with_parent, forget_this_process};
+use super::{Biography, Inheritance, die_with_parent, forget_this_process, supervised::Supervised};
 use crate::{EntryPoint, Error, Result, StartMethod, bootstrap, code::family_key, descriptors};
 
-pub(super) fn start(name: &str, entry: EntryPoint, inheritance: Inheritance) -> Result<Child> {
+pub(super) fn start(
+    biography: Biography,
+    entry: EntryPoint,
+    inheritance: Inheritance,
+) -> Result<Supervised> {
     let threads = thread_count()?;
     if threads > 1 {
         return Err(Error::ForkWithThreads { threads });
     }
-    let pid = fork_into(name, entry, inheritance)
-        .map_err(|source| Error::Start { method: StartMethod::Fork, source })?;
-    Child::of_this_process(pid)
+    let name = biography.name.clone();
+    fork_into(biography, entry, inheritance)
+        .and_then(|pid| Supervised::of_this_process(&name, pid))
+        .map_err(|source| Error::Start { method: StartMethod::Fork, source })
 }
 
 /// Forks; the child runs `entry` and never returns. The caller's process must
 /// have a single thread.
 pub(super) fn fork_into(
-    name: &str,
+    biography: Biography,
     entry: EntryPoint,
     inheritance: Inheritance,
 ) -> std::io::Result<libc::pid_t> {
@@ -37,14 +42,35 @@ pub(super) fn fork_into(
             // SAFETY: a forked child that ends in `live`, which never returns:
             // none of the parent's values is used again or dropped.
             unsafe { descriptors::close_parent_ends() };
-            bootstrap::live(name, entry, inheritance)
+            bootstrap::live(biography, entry, inheritance)
         }
         pid => Ok(pid),
     }
 }
 
+/// Threads of this process: the directory has an entry for each, and two of
+/// its own. Its link count says so in one system call.
 fn thread_count() -> Result<usize> {
-    let threads = std::fs::read_dir("/proc/self/task")
+    let threads = std::fs::metadata("/proc/self/task")
         .map_err(Error::system("count the threads of this process (is /proc mounted?)"))?;
-    Ok(threads.count())
+    Ok(threads.st_nlink() as usize - 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_counts() {
+        let listed = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        // The test runner starts and ends threads at the same time.
+        let agree = |_| listed() == thread_count().unwrap();
+        assert!((0..1_000).any(agree));
+        std::thread::scope(|scope| {
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            scope.spawn(move || wait.recv());
+            assert!((0..1_000).any(|i| agree(i) && thread_count().unwrap() >= 2));
+            drop(go);
+        });
+    }
 }

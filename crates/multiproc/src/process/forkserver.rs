@@ -4,114 +4,195 @@
 //! One a process, started on first use and again if it has died. It is the
 //! parent of what it forks, so it also collects their exit statuses; its
 //! death takes them along, as this process's death takes the server along.
+//!
+//! A request is a [`Request`], with a [`Birth`] behind it if it is to fork;
+//! the answer is a number, with the child's pidfd attached.
 
 use std::{
     io::{self, Read, Write},
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::net::UnixStream,
     },
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use bytemuck::{Pod, Zeroable};
 use nix::{sys::wait::waitpid, unistd::Pid};
 
 use super::{
-    Birth, Child, ExitStatus, Inheritance,
-    child::{LAST_BREATH, Reaper, open_pidfd},
-    exec, fork,
+    Biography, Birth, Child, ExitStatus, Inheritance, exec, fork,
+    line::Line,
+    supervised::{LAST_BREATH, Reaper, Supervised, is_readable_within, kill_and_reap, open_pidfd},
+    this_process,
 };
 use crate::{
     EntryPoint, Error, ParentEnd, Result, StartMethod,
-    socket::{receive_with_descriptors, send_with_descriptors},
+    socket::{receive_all, send_with_descriptors},
 };
 
-/// The first byte of a request.
-const FORK: u8 = b'F';
-const REAP: u8 = b'R';
+/// Longer than the first lines of any `main` take.
+const SERVER_STARTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Fork; a birth follows.
+const FORK: u32 = 1;
+/// Reap `pid`, which has ended.
+const REAP: u32 = 2;
+/// Kill and reap `pid`: the other side could not take its pidfd.
+const ABANDON: u32 = 3;
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Request {
+    kind: u32,
+    pid: i32,
+}
 
 /// This process's fork server.
 #[derive(Debug)]
 pub(super) struct Server {
     socket: Mutex<ParentEnd<UnixStream>>,
-    process: Child,
+    process: Mutex<Child>,
 }
 
 /// The server and the process that it belongs to: a forked child inherits the
 /// memory but must not speak on its parent's socket.
-static SERVER: Mutex<Option<(Pid, Arc<Server>)>> = Mutex::new(None);
+static SERVER: Mutex<Option<(u32, Arc<Server>)>> = Mutex::new(None);
 
-pub(super) fn start(name: &str, entry: EntryPoint, inheritance: Inheritance) -> Result<Child> {
-    let birth = Birth::new(name, entry, inheritance);
-    let server = current()?;
+type Forked = (libc::pid_t, OwnedFd);
+
+pub(super) fn start(
+    biography: Biography,
+    entry: EntryPoint,
+    inheritance: Inheritance,
+) -> Result<Supervised> {
+    let refused = |source| Error::Start { method: StartMethod::ForkServer, source };
+    let birth = Birth::new(biography, entry, inheritance);
+    let mut server = current()?;
     let forked = match server.fork(&birth) {
         // It was killed. What it may have forked has died with it.
-        Err(_) if server.process.has_ended(Some(LAST_BREATH))? => {
-            let server = current()?;
-            server.fork(&birth).map(|forked| (server, forked))
+        Err(_) if server.has_ended()? => {
+            server = replace(&server)?;
+            server.fork(&birth)
         }
-        forked => forked.map(|forked| (server, forked)),
+        forked => forked,
     };
-    let (server, (pid, pidfd)) =
-        forked.map_err(|source| Error::Start { method: StartMethod::ForkServer, source })?;
-    Ok(Child::new(pid, pidfd, Reaper::Server(server)))
+    let (pid, pidfd) = forked.and_then(|answer| answer).map_err(refused)?;
+    Ok(Supervised::new(&birth.biography.name, pid, pidfd, Reaper::Server(server)))
 }
 
-/// The running server of this process; starts one if there is none.
+/// This process's server; starts one if there is none.
 fn current() -> Result<Arc<Server>> {
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    let this_process = nix::unistd::getpid();
-    if let Some((owner, server)) = slot.take() {
-        if owner != this_process {
-            // The parent's: dropping it would close descriptors that are not ours.
-            std::mem::forget(server);
-        } else if !server.process.has_ended(Some(Duration::ZERO))? {
-            *slot = Some((owner, Arc::clone(&server)));
-            return Ok(server);
+    match slot.take() {
+        Some((owner, server)) if owner == this_process() => {
+            return Ok(Arc::clone(&slot.insert((owner, server)).1));
         }
+        // The parent's: dropping it would close descriptors that are not ours.
+        Some((_, server)) => std::mem::forget(server),
+        None => {}
     }
     let server = Arc::new(Server::launch()?);
-    *slot = Some((this_process, Arc::clone(&server)));
+    *slot = Some((this_process(), Arc::clone(&server)));
+    Ok(server)
+}
+
+/// The server after `dead`, which another thread may have replaced already.
+fn replace(dead: &Arc<Server>) -> Result<Arc<Server>> {
+    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, server)) = &*slot
+        && !Arc::ptr_eq(server, dead)
+    {
+        return Ok(Arc::clone(server));
+    }
+    *slot = None;
+    drop(slot);
+    let server = current()?;
+    tracing::warn!(target: "multiproc", pid = server.pid(), "fork server relaunched");
     Ok(server)
 }
 
 impl Server {
     fn launch() -> Result<Self> {
-        let pair_error = Error::system("create a socket pair");
-        let (ours, theirs) = UnixStream::pair().map_err(pair_error)?;
+        let refused = |source| Error::Start { method: StartMethod::ForkServer, source };
+        let (ours, theirs) = UnixStream::pair().map_err(refused)?;
+        let ours = ParentEnd::new(ours);
         let inheritance = Inheritance { payload: Vec::new(), descriptors: vec![theirs.into()] };
-        let process = exec::start("forkserver", EntryPoint::new(serve), inheritance)?;
-        Ok(Self { socket: Mutex::new(ParentEnd::new(ours)), process })
+        let biography = Biography::of_child("forkserver", StartMethod::Spawn);
+        let (process, line) =
+            exec::start(biography, EntryPoint::new(serve), inheritance, false).map_err(refused)?;
+        Self::await_begin(Child::new(process, Some(line)), ours)
     }
 
-    fn fork(&self, birth: &Birth) -> io::Result<(libc::pid_t, OwnedFd)> {
+    /// A program that is executed but never reaches `init` would not answer.
+    fn await_begin(mut process: Child, socket: ParentEnd<UnixStream>) -> Result<Self> {
+        let has_spoken = process.line().is_none_or(|line| {
+            is_readable_within(line.as_fd(), Some(SERVER_STARTS_WITHIN)).unwrap_or(false)
+        });
+        if !has_spoken {
+            let (pid, seconds) = (process.pid(), SERVER_STARTS_WITHIN.as_secs());
+            return Err(Error::StartTimedOut { pid, seconds });
+        }
+        if !process.line().is_none_or(Line::has_begun)
+            && let Some(status) = process.wait(Some(LAST_BREATH))?
+        {
+            return Err(process.death(status));
+        }
+        Ok(Self { socket: Mutex::new(socket), process: Mutex::new(process) })
+    }
+
+    fn pid(&self) -> i32 {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).pid()
+    }
+
+    /// Whether the server has ended, asked when it does not answer.
+    fn has_ended(&self) -> Result<bool> {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(process.wait(Some(LAST_BREATH))?.is_some())
+    }
+
+    /// An error if the server does not answer; if it does, its answer.
+    fn fork(&self, birth: &Birth) -> io::Result<io::Result<Forked>> {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        (&**socket).write_all(&[FORK])?;
-        birth.send(&socket)?;
-        let mut reply = [0; 4];
-        let descriptors = receive_with_descriptors(&socket, &mut reply)?;
-        let pid = i32::from_ne_bytes(reply);
-        match descriptors.unwrap_or_default().pop() {
-            Some(pidfd) => Ok((pid, pidfd)),
-            None if pid < 0 => Err(io::Error::from_raw_os_error(-pid)),
-            None => Err(io::Error::other("the fork server ended")),
+        let request = Request { kind: FORK, pid: 0 };
+        if let Err(error) = birth.send(bytemuck::bytes_of(&request), &socket) {
+            // Nothing was sent: more descriptors than a message carries, or than may be under way.
+            let is_broken =
+                matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+            return if is_broken { Err(error) } else { Ok(Err(error)) };
+        }
+        let mut answer = [0; 4];
+        let descriptors = receive_all(&socket, &mut answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let pid = i32::from_ne_bytes(answer);
+        if pid < 0 {
+            return Ok(Err(io::Error::from_raw_os_error(-pid)));
+        }
+        match descriptors.map(|mut list| list.pop()) {
+            Ok(Some(pidfd)) => Ok(Ok((pid, pidfd))),
+            Ok(None) => Err(io::ErrorKind::InvalidData.into()),
+            Err(error) => {
+                // The child runs, but this process has no descriptor left for it.
+                ask(&socket, Request { kind: ABANDON, pid })?;
+                Ok(Err(error))
+            }
         }
     }
 
     /// The exit status of a child of the server that has ended.
     pub(super) fn reap(&self, pid: libc::pid_t) -> ExitStatus {
-        let ask = || -> io::Result<i32> {
-            let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-            (&**socket).write_all(&[REAP])?;
-            (&**socket).write_all(&pid.to_ne_bytes())?;
-            let mut code = [0; 4];
-            (&**socket).read_exact(&mut code)?;
-            Ok(i32::from_ne_bytes(code))
-        };
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         // A server that does not answer is dead, and its death has killed its children.
-        ask().map_or(ExitStatus::KILLED, |code| ExitStatus { code })
+        ask(&socket, Request { kind: REAP, pid })
+            .map_or(ExitStatus::KILLED, |code| ExitStatus { code })
     }
+}
+
+fn ask(mut socket: &UnixStream, request: Request) -> io::Result<i32> {
+    socket.write_all(bytemuck::bytes_of(&request))?;
+    let mut answer = [0; 4];
+    socket.read_exact(&mut answer)?;
+    Ok(i32::from_ne_bytes(answer))
 }
 
 /// The server process: answers requests until its parent closes the socket.
@@ -119,11 +200,15 @@ fn serve(inheritance: Inheritance) {
     let [socket] = <[OwnedFd; 1]>::try_from(inheritance.descriptors).expect("one socket");
     // A forked child that kept it could answer in the server's place.
     let socket = ParentEnd::new(UnixStream::from(socket));
-    let mut kind = [0];
-    while matches!((&*socket).read(&mut kind), Ok(1)) {
-        let answered = match kind[0] {
-            FORK => answer_fork(&socket),
-            _ => answer_reap(&socket),
+    let mut request = Request::zeroed();
+    while let Ok(Some(descriptors)) = receive_all(&socket, bytemuck::bytes_of_mut(&mut request)) {
+        let answered = match request.kind {
+            FORK => answer_fork(&socket, descriptors),
+            REAP => answer_reap(&socket, request.pid),
+            _ => {
+                kill_and_reap(request.pid);
+                answer(&socket, 0)
+            }
         };
         // The parent is gone, or it and this server no longer understand each other.
         if answered.is_err() {
@@ -132,30 +217,29 @@ fn serve(inheritance: Inheritance) {
     }
 }
 
-fn answer_fork(socket: &UnixStream) -> io::Result<()> {
-    let birth = Birth::receive(socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    match fork_child(birth) {
-        Ok((pid, pidfd)) => send_with_descriptors(socket, &pid.to_ne_bytes(), &[pidfd.as_raw_fd()]),
-        Err(error) => {
-            let code = error.raw_os_error().unwrap_or(libc::EIO);
-            send_with_descriptors(socket, &(-code).to_ne_bytes(), &[])
+fn answer_fork(socket: &UnixStream, descriptors: io::Result<Vec<OwnedFd>>) -> io::Result<()> {
+    match Birth::receive_after_prefix(socket, descriptors)?.and_then(fork_child) {
+        Ok((pid, pidfd)) => {
+            let sent = send_with_descriptors(socket, &pid.to_ne_bytes(), &[pidfd.as_raw_fd()]);
+            sent.inspect_err(|_| kill_and_reap(pid))
         }
+        Err(error) => answer(socket, -error.raw_os_error().unwrap_or(libc::EIO)),
     }
 }
 
-fn fork_child(birth: Birth) -> io::Result<(libc::pid_t, OwnedFd)> {
+fn fork_child(birth: Birth) -> io::Result<Forked> {
     let entry = EntryPoint::at(birth.entry).ok_or(io::ErrorKind::InvalidData)?;
-    let pid = fork::fork_into(&birth.name, entry, birth.inheritance)?;
-    open_pidfd(pid).map(|pidfd| (pid, pidfd)).inspect_err(|_| {
-        let _ = nix::sys::signal::kill(Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-        let _ = waitpid(Pid::from_raw(pid), None);
-    })
+    let pid = fork::fork_into(birth.biography, entry, birth.inheritance)?;
+    let pidfd = open_pidfd(pid).inspect_err(|_| kill_and_reap(pid))?;
+    Ok((pid, pidfd))
 }
 
-fn answer_reap(mut socket: &UnixStream) -> io::Result<()> {
-    let mut pid = [0; 4];
-    socket.read_exact(&mut pid)?;
-    let status = waitpid(Pid::from_raw(i32::from_ne_bytes(pid)), None)?;
+fn answer_reap(socket: &UnixStream, pid: i32) -> io::Result<()> {
+    let status = waitpid(Pid::from_raw(pid), None)?;
     let status = ExitStatus::from_wait(status).ok_or(io::ErrorKind::InvalidData)?;
-    socket.write_all(&status.code.to_ne_bytes())
+    answer(socket, status.code)
+}
+
+fn answer(mut socket: &UnixStream, number: i32) -> io::Result<()> {
+    socket.write_all(&number.to_ne_bytes())
 }

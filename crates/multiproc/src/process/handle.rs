@@ -1,98 +1,356 @@
 //! A process that runs a function, as its parent holds it.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{fmt, marker::PhantomData, os::fd::BorrowedFd, sync::Arc, time::Duration};
 
+use nix::sys::signal::Signal;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Child, Inheritance, start};
-use crate::{EntryPoint, Result, StartMethod, codec};
+use super::{
+    Biography, ExitStatus, Inheritance, affinity,
+    line::{Line, Said, Verdict},
+    registry::{self, Started},
+    start_on_line, target,
+};
+use crate::{EntryPoint, Error, Result, StartMethod, codec, start_method};
 
-type EncodeArguments = Box<dyn FnOnce() -> Result<codec::Encoded> + Send>;
-
-/// A process that calls a function with arguments of its own.
+/// A process that calls a function with arguments of its own and returns a
+/// value.
+///
+/// The function is a plain one or a closure that captures nothing; everything
+/// that it needs goes into its argument, a tuple if there are several, which
+/// may hold handles of this crate: connections, queues, locks, shared memory.
+///
+/// ```
+/// use multiproc::Process;
+///
+/// let mut process = Process::new(|(base, exponent): (u64, u32)| base.pow(exponent), (7, 3));
+/// process.start()?;
+/// assert_eq!(process.result()?, 343);
+/// # Ok::<(), multiproc::Error>(())
+/// ```
+///
+/// A dropped handle leaves its process running: it is still among the
+/// [`active_children`](crate::active_children), and when this process exits
+/// normally it is waited for, or killed if it is a [daemon](Self::daemon). If
+/// this process is killed, all its children are, and theirs.
 pub struct Process<R = ()> {
-    start_method: StartMethod,
-    name: String,
-    entry: EntryPoint,
-    arguments: Option<EncodeArguments>,
-    child: Option<Child>,
+    plan: Plan,
+    state: State,
     result: PhantomData<fn() -> R>,
 }
 
+type EncodeArguments = Box<dyn Fn() -> Result<codec::Encoded> + Send>;
+
+/// What was said before the start.
+struct Plan {
+    number: u64,
+    name: String,
+    is_daemon: bool,
+    start_method: Option<StartMethod>,
+    cores: Vec<usize>,
+    entry: EntryPoint,
+}
+
+enum State {
+    /// The arguments are encoded at the start.
+    New(EncodeArguments),
+    Started(Arc<Started>, Line),
+    Ended {
+        started: Arc<Started>,
+        status: ExitStatus,
+        said: Option<Said>,
+    },
+    Closed,
+}
+
 impl<R: Serialize + DeserializeOwned> Process<R> {
-    /// A process that will call `target` with `arguments`.
+    /// A process that will call `target` with `arguments`, which are kept
+    /// until it has started and dropped then.
     pub fn new<A, F>(target: F, arguments: A) -> Self
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        Self {
-            start_method: StartMethod::default(),
-            name: "Process".to_owned(),
-            entry: EntryPoint::new(move |inheritance: Inheritance| {
-                let arguments = codec::decode(&inheritance.payload, inheritance.descriptors);
-                target(arguments.unwrap_or_else(|error| panic!("{error}")));
-            }),
-            arguments: Some(Box::new(move || codec::encode(&arguments))),
-            child: None,
-            result: PhantomData,
-        }
+        let number = registry::next_number();
+        let this = Biography::of_this_process();
+        let plan = Plan {
+            number,
+            name: format!("Process-{}", this.lineage_of_child(number)),
+            is_daemon: this.is_daemon,
+            start_method: None,
+            cores: Vec::new(),
+            entry: target::entry(target),
+        };
+        let state = State::New(Box::new(move || codec::encode(&arguments)));
+        Self { plan, state, result: PhantomData }
     }
 
-    /// How it is to be started.
+    /// Waits until it ends, and returns what its function returned. The value
+    /// may be of any size, and is there however late it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ProcessPanicked`] if the function panicked or its argument or
+    /// its value could not cross, [`Error::ProcessDied`] if the process was
+    /// killed or has called `exit`, [`Error::NeverBegan`] as for
+    /// [`join`](Self::join), [`Error::ResultTaken`] the second time.
+    pub fn result(&mut self) -> Result<R> {
+        self.join()?;
+        let (name, State::Ended { started, status, said }) = (&self.plan.name, &mut self.state)
+        else {
+            unreachable!("joined");
+        };
+        let (name, pid) = (name.clone(), started.process.pid());
+        match said.take() {
+            Some(Said::Ended(Verdict::Returned(value))) => {
+                codec::decode(&value.bytes, value.descriptors)
+            }
+            None => Err(Error::ResultTaken { name }),
+            // Those can be told as often as they are asked for.
+            failed => {
+                let error = match &failed {
+                    Some(Said::Ended(Verdict::Panicked(message))) => {
+                        Error::ProcessPanicked { name, pid, message: message.clone() }
+                    }
+                    _ => Error::ProcessDied { name, pid, status: *status },
+                };
+                *said = failed;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Before the start.
+impl<R> Process<R> {
+    /// Its name, which `ps` and `top` show the first 15 bytes of. If none is
+    /// given it is `Process-1` for the first process that this one makes,
+    /// `Process-1:2` for the second that that one makes, and so on.
     #[must_use]
-    pub fn start_method(self, start_method: StartMethod) -> Self {
-        Self { start_method, ..self }
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.plan.name = name.into();
+        self
+    }
+
+    /// Whether it is to be killed, and not waited for, when this process exits.
+    /// If this is not said it is as this process is. Unlike in Python, a
+    /// daemon may have children; they end with it.
+    #[must_use]
+    pub fn daemon(mut self, is_daemon: bool) -> Self {
+        self.plan.is_daemon = is_daemon;
+        self
+    }
+
+    /// How it is to be started; otherwise by the
+    /// [default](crate::default_start_method).
+    #[must_use]
+    pub fn start_method(mut self, start_method: StartMethod) -> Self {
+        self.plan.start_method = Some(start_method);
+        self
+    }
+
+    /// Pins it to these cores, numbered as in `/proc/cpuinfo`, before its
+    /// function is called.
+    #[must_use]
+    pub fn pin_to(mut self, cores: &[usize]) -> Self {
+        self.plan.cores = cores.to_vec();
+        self
     }
 
     /// Starts it.
     ///
     /// # Errors
     ///
-    /// If the arguments cannot be encoded or the operating system refuses.
+    /// [`Error::AlreadyStarted`] the second time; [`Error::Encode`] if the
+    /// arguments cannot cross; [`Error::CoresNotAvailable`];
+    /// [`Error::ForkWithThreads`]; [`Error::InitNotReached`]; [`Error::Start`]
+    /// if the operating system refuses. Nothing is left then, and it can be
+    /// tried again.
     pub fn start(&mut self) -> Result<()> {
-        let encode = self.arguments.take().expect("a process is started once");
+        let State::New(encode) = &self.state else {
+            return Err(Error::AlreadyStarted { name: self.plan.name.clone() });
+        };
+        registry::reap_forsaken();
+        let plan = &self.plan;
+        if !plan.cores.is_empty() {
+            affinity::check(&plan.cores)?;
+        }
+        let method = plan.start_method.unwrap_or_else(start_method::settle_default);
         let encoded = encode()?;
         let inheritance = Inheritance { payload: encoded.bytes, descriptors: encoded.descriptors };
-        self.child = Some(start(self.start_method, &self.name, self.entry, inheritance)?);
+        let (process, line) =
+            start_on_line(method, plan.biography(method), plan.entry, inheritance)?;
+        let started = Started { number: plan.number, is_daemon: plan.is_daemon, process };
+        let started = Arc::new(started);
+        registry::add(&started);
+        self.state = State::Started(started, line);
         Ok(())
     }
+}
 
-    /// Waits until it ends; its exit code.
+impl Plan {
+    fn biography(&self, method: StartMethod) -> Biography {
+        let this = Biography::of_this_process();
+        Biography {
+            lineage: this.lineage_of_child(self.number),
+            is_daemon: self.is_daemon,
+            cores: self.cores.clone(),
+            ..Biography::of_child(&self.name, method)
+        }
+    }
+}
+
+/// After the start.
+impl<R> Process<R> {
+    /// Waits until it ends. That its function panicked or that it was killed
+    /// is told by [`exit_code`](Self::exit_code) and [`result`](Self::result).
     ///
     /// # Errors
     ///
-    /// If the exit status cannot be had.
+    /// [`Error::NotStarted`]; [`Error::ProcessClosed`]; [`Error::NeverBegan`] if the
+    /// process has executed this program's `main` to its end, or another,
+    /// without ever coming to [`init`](crate::init), so that its function was
+    /// not called whatever its exit code says.
     pub fn join(&mut self) -> Result<()> {
-        self.join_timeout(Duration::MAX).map(drop)
+        self.wait(None).map(drop)
     }
 
     /// The same for at most `timeout`; whether it has ended.
     ///
     /// # Errors
     ///
-    /// If the exit status cannot be had.
+    /// As for [`join`](Self::join).
     pub fn join_timeout(&mut self, timeout: Duration) -> Result<bool> {
-        let child = self.child.as_mut().expect("a process is started before it is joined");
-        Ok(child.wait(Some(timeout))?.is_some())
+        self.wait(Some(timeout))
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        let name = || self.plan.name.clone();
+        let started = match &self.state {
+            State::New(_) => return Err(Error::NotStarted { name: name() }),
+            State::Closed => return Err(Error::ProcessClosed { name: name() }),
+            State::Started(started, _) | State::Ended { started, .. } => started,
+        };
+        if !started.join(timeout)? {
+            return Ok(false);
+        }
+        let status = started.process.wait(None)?.expect("joined");
+        if let State::Started(started, line) = &self.state {
+            let (started, said) = (Arc::clone(started), Some(line.hear()));
+            self.state = State::Ended { started, status, said };
+        }
+        match &self.state {
+            // Killed from outside, it may not have had the time to begin.
+            State::Ended { started, said: Some(Said::NotBegun), .. } if status.code >= 0 => {
+                let pid = started.process.pid();
+                Err(Error::NeverBegan { name: self.plan.name.clone(), pid, status })
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether it was started and still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.started().is_some_and(Started::is_alive)
     }
 
     /// The exit code, or the negative number of the signal that ended it;
-    /// `None` if it still runs.
-    pub fn exit_code(&mut self) -> Option<i32> {
-        let status = self.child.as_mut()?.wait(Some(Duration::ZERO)).ok().flatten();
-        status.map(|status| status.code)
+    /// `None` if it was not started or still runs.
+    ///
+    /// 0 if the function returned, what the function called
+    /// [`exit`](std::process::exit) with, or 101 if it panicked, which is the
+    /// exit code of every Rust program that does (Python's is 1).
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        let started = self.started()?;
+        let status = started
+            .join(Some(Duration::ZERO))
+            .and_then(|ended| if ended { started.process.wait(None) } else { Ok(None) });
+        status.ok().flatten().map(|status| status.code)
     }
 
     /// Its process id, once it was started.
+    #[must_use]
     pub fn pid(&self) -> Option<i32> {
-        self.child.as_ref().map(Child::pid)
+        self.started().map(|started| started.process.pid())
     }
 
-    /// Kills it with `SIGKILL`.
-    pub fn kill(&self) {
-        if let Some(child) = &self.child {
-            child.kill();
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// Whether it is killed, and not waited for, when this process exits.
+    #[must_use]
+    pub fn is_daemon(&self) -> bool {
+        self.plan.is_daemon
+    }
+
+    /// A descriptor that is readable once it has ended, for `poll` and its like.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`]; [`Error::ProcessClosed`].
+    pub fn sentinel(&self) -> Result<BorrowedFd<'_>> {
+        let name = || self.plan.name.clone();
+        match &self.state {
+            State::New(_) => Err(Error::NotStarted { name: name() }),
+            State::Closed => Err(Error::ProcessClosed { name: name() }),
+            State::Started(started, _) | State::Ended { started, .. } => {
+                Ok(started.process.sentinel())
+            }
         }
+    }
+
+    /// Asks it to end, with `SIGTERM`; nothing happens if it does not run.
+    pub fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Ends it, with `SIGKILL`; nothing happens if it does not run.
+    pub fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(started) = self.started() {
+            started.process.signal(signal);
+        }
+    }
+
+    /// Lets go of what is left of an ended process: its descriptor and its
+    /// result. Dropping the handle does so too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StillRuns`].
+    pub fn close(&mut self) -> Result<()> {
+        if let Some(started) = self.started()
+            && started.is_alive()
+        {
+            let (name, pid) = (self.plan.name.clone(), started.process.pid());
+            return Err(Error::StillRuns { name, pid });
+        }
+        self.state = State::Closed;
+        Ok(())
+    }
+
+    fn started(&self) -> Option<&Started> {
+        match &self.state {
+            State::Started(started, _) | State::Ended { started, .. } => Some(started),
+            State::New(_) | State::Closed => None,
+        }
+    }
+}
+
+impl<R> fmt::Debug for Process<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("name", &self.plan.name)
+            .field("pid", &self.pid())
+            .field("exit_code", &self.exit_code())
+            .finish_non_exhaustive()
     }
 }

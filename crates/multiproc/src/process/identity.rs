@@ -60,7 +60,7 @@ impl Identity {
         if self.pid == this_process() {
             return true;
         }
-        let Ok(pidfd) = super::child::open_pidfd(self.pid as libc::pid_t) else {
+        let Ok(pidfd) = super::supervised::open_pidfd(self.pid as libc::pid_t) else {
             return false;
         };
         let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), PollFlags::POLLIN)];

@@ -338,12 +338,13 @@ fn test_closefd() {
         let (ours, theirs) = pipe().unwrap();
         let (_unrelated_receiver, _unrelated_sender) = one_way_pipe().unwrap();
         let child = |connection: Connection| {
-            // With `fork` too: nothing of the parent's but what was given.
+            // With `fork` too: nothing of the parent's but what was given, and
+            // the line over which the process tells how its function ended.
             let sockets = open_descriptors().iter().filter(|fd| fd.contains("socket")).count();
             connection.send(&sockets).unwrap();
         };
         let process = started(method, child, theirs);
-        assert_eq!(ours.recv::<usize>().unwrap(), 1);
+        assert_eq!(ours.recv::<usize>().unwrap(), 2);
         succeeds(process);
     });
 }
