@@ -229,6 +229,25 @@ pub enum Error {
         why: String,
     },
 
+    /// A queue holds as many items as it may.
+    #[error("the queue is full\nhelp: wait for room with `put` or `put_timeout`")]
+    Full,
+
+    /// A queue holds no items.
+    #[error("the queue is empty\nhelp: wait for an item with `get` or `get_timeout`")]
+    Empty,
+
+    /// A queue takes no more items, and has none left.
+    #[error("the queue is closed")]
+    Closed,
+
+    /// `task_done` once more than there are items.
+    #[error(
+        "task_done() was called more often than items were put\nhelp: call it once for each item \
+         that `get` gave"
+    )]
+    TooManyTasksDone,
+
     /// An index or a range of indices beyond the end.
     #[error("{} out of range: the length is {len}", indices(range))]
     OutOfRange {
@@ -330,8 +349,8 @@ pub enum Error {
 
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
-    /// `unsupported`, `out-of-memory`, `worker-died`, `task-panicked`,
-    /// `timed-out`, `owner-died` and `system`.
+    /// `unsupported`, `misuse`, `out-of-memory`, `worker-died`,
+    /// `task-panicked`, `timed-out`, `owner-died` and `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -355,7 +374,8 @@ impl Error {
             | Self::WorkerDied { .. }
             | Self::Broken => "worker-died",
             Self::TaskPanicked { .. } | Self::ProcessPanicked { .. } => "task-panicked",
-            Self::TimedOut | Self::WouldBlock => "timed-out",
+            Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
+            Self::Closed | Self::TooManyTasksDone => "misuse",
             Self::OwnerDied { .. } => "owner-died",
             Self::Disconnected
             | Self::OtherKind { .. }

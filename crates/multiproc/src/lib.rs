@@ -28,6 +28,7 @@ mod futex;
 mod memory;
 mod pool;
 mod process;
+mod queue;
 mod shared;
 mod socket;
 mod start_method;
@@ -49,6 +50,7 @@ pub use process::{
     ActiveChild, Child, CurrentProcess, ExitStatus, Inheritance, ParentProcess, Process,
     active_children, current_process, parent_process, start,
 };
+pub use queue::{Items, JoinableQueue, Queue, SimpleQueue};
 pub use shared::{
     Integer, Item, RawArray, RawValue, ShareableList, SharedArray, SharedArrayGuard, SharedValue,
     SharedValueGuard,

@@ -30,7 +30,7 @@ use nix::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use available::available_memory;
-pub(crate) use placed::{Placed, SharedLayout};
+pub(crate) use placed::{Placed, SharedLayout, fingerprint};
 pub(crate) use words::{WORD, Words};
 
 use crate::{Error, ParentEnd, Result, codec};

@@ -33,9 +33,13 @@ pub(crate) unsafe trait SharedLayout: Send + Sync {
 /// Processes of one family run the same executable, so the names of types are
 /// the same in all of them.
 fn kind_number<S: SharedLayout>() -> u64 {
+    fingerprint(&[S::KIND, std::any::type_name::<S>()].concat())
+}
+
+/// A number for a text.
+pub(crate) fn fingerprint(text: &str) -> u64 {
     // FNV-1a (Fowler, Noll, Vo), 64 bits.
-    let bytes = S::KIND.bytes().chain(std::any::type_name::<S>().bytes());
-    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
 }

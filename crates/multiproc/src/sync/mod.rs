@@ -4,7 +4,7 @@ mod event;
 mod lock;
 pub(crate) mod mutex;
 mod owner_died;
-mod spin;
+pub(crate) mod spin;
 pub(crate) mod wait_queue;
 
 pub use event::Event;

@@ -8,6 +8,7 @@ mod connection;
 mod isolation;
 mod memory;
 mod process;
+mod queue;
 mod sync;
 
 use isolation::{WATCHDOG, in_a_process_of_its_own, with_every_start_method};
