@@ -187,6 +187,13 @@ pub enum Error {
     #[error("the pool has lost its workers to an earlier error\nhelp: build a new pool")]
     Broken,
 
+    /// The pool was dropped, which killed its workers.
+    #[error(
+        "the pool was dropped before this was done\nhelp: call `shutdown`, which finishes what was \
+         asked for, or get the results first"
+    )]
+    PoolDropped,
+
     /// A message between processes is not one of ours.
     #[error("process {pid} sent something that is not a message: {what}")]
     Garbled {
@@ -372,7 +379,8 @@ impl Error {
             | Self::NeverBegan { .. }
             | Self::ProcessDied { .. }
             | Self::WorkerDied { .. }
-            | Self::Broken => "worker-died",
+            | Self::Broken
+            | Self::PoolDropped => "worker-died",
             Self::TaskPanicked { .. } | Self::ProcessPanicked { .. } => "task-panicked",
             Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
             Self::Closed | Self::TooManyTasksDone => "misuse",

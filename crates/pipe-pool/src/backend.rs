@@ -55,7 +55,7 @@ impl Running for Started {
     fn run(&mut self) -> Result<(), BackendError> {
         let Some(Loaded { job, buffer }) = &mut self.loaded else { return Ok(()) };
         let (tasks, chunk_len, size) = (job.tasks, job.stretch_len(), job.task_size as u64);
-        let pool = &mut self.pool;
+        let pool = &self.pool;
         // Each arm is a task function of its own: what crosses is its place.
         match job.workload {
             Workload::SumOfSquares => {

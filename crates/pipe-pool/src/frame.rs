@@ -29,7 +29,7 @@ pub(crate) mod request {
 }
 
 /// What the tasks that follow have in common.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct JobHeader {
     pub(crate) token: Token,
@@ -60,6 +60,19 @@ pub(crate) mod reply {
     pub(crate) const DONE: u32 = 2;
     /// The task panicked; its place and message follow.
     pub(crate) const PANICKED: u32 = 3;
+    /// A [`PaceReport`](super::PaceReport) follows; the task is 0.
+    pub(crate) const PACE: u32 = 4;
+}
+
+/// How fast the worker is. It comes before the answer to the last task that
+/// the worker has, and counts that one: who has every answer knows the pace.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PaceReport {
+    /// Tasks executed since the last report.
+    pub(crate) tasks: u64,
+    /// Time that they took.
+    pub(crate) busy_ns: u64,
 }
 
 /// Longest message of a panic; the rest is cut off by the worker.

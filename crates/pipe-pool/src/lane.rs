@@ -10,8 +10,9 @@ use multiproc::{Error, Inheritance, ParentEnd, Result};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::{
-    frame::{JobHeader, MAX_MESSAGE, ReplyHeader, RequestHeader, reply, request},
-    tasks::Tasks,
+    frame::{JobHeader, MAX_MESSAGE, PaceReport, ReplyHeader, RequestHeader, reply, request},
+    jobs::{Function, Ledger, Next, TaskId},
+    pace::Pace,
 };
 
 /// What a pipe can hold, if the system allows: fewer switches between the two
@@ -30,29 +31,24 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(crate) struct Lane {
     requests: ParentEnd<PipeWriter>,
     replies: ParentEnd<PipeReader>,
-    /// Tasks that the worker was given and has not answered, oldest first.
-    in_flight: VecDeque<u32>,
+    /// Whether the worker has said that it can take requests.
+    ready: bool,
+    pace: Pace,
+    /// Number of the function whose job frame is in force.
+    function: u64,
+    /// Tasks that the worker was given and has not answered, oldest first. All
+    /// are of one series.
+    in_flight: VecDeque<TaskId>,
     /// Frames to be written; those before `written` are.
     staged: Vec<u8>,
     written: usize,
     /// A payload to be written behind them from where it lies: task and bytes written.
-    direct: Option<(usize, usize)>,
+    direct: Option<(TaskId, usize)>,
     /// What was read and not understood yet, and how much of it there is.
     unread: Box<[u8]>,
     unread_len: usize,
     /// An output that is being read to where it belongs: task and bytes read.
-    arriving: Option<(usize, usize)>,
-}
-
-/// What a worker said.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    /// It can take requests.
-    Ready,
-    /// A task is done; its output lies where it belongs.
-    Done,
-    /// A task panicked.
-    Panicked { task: usize, message: String },
+    arriving: Option<(TaskId, usize)>,
 }
 
 /// Why a lane cannot go on.
@@ -88,6 +84,9 @@ impl Lane {
         let lane = Self {
             requests: ParentEnd::new(requests),
             replies: ParentEnd::new(replies),
+            ready: false,
+            pace: Pace::default(),
+            function: 0,
             in_flight: VecDeque::new(),
             staged: Vec::new(),
             written: 0,
@@ -107,14 +106,13 @@ impl Lane {
         self.replies.as_fd()
     }
 
-    /// Tasks given and not answered.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready
     }
 
     /// The task that the worker executes, if it has one.
-    pub(crate) fn current_task(&self) -> Option<usize> {
-        self.in_flight.front().map(|&task| task as usize)
+    pub(crate) fn current_task(&self) -> Option<TaskId> {
+        self.in_flight.front().copied()
     }
 
     /// Whether something waits to be written.
@@ -122,29 +120,43 @@ impl Lane {
         self.written < self.staged.len() || self.direct.is_some()
     }
 
+    /// How many tasks of `series` the worker should have in addition, if
+    /// `share` are its fair share of those that are left.
+    ///
+    /// A worker that executes tasks of one series is not given those of
+    /// another: how long they would have to wait is not known.
+    pub(crate) fn appetite(&self, series: u64, share: usize) -> usize {
+        self.pace.depth(series, share).saturating_sub(self.in_flight.len())
+    }
+
     /// Whether another task can be staged.
     pub(crate) fn has_room(&self) -> bool {
         self.direct.is_none() && self.staged.len() - self.written < BUFFER_BYTES
     }
 
-    pub(crate) fn stage_job(&mut self, job: &JobHeader, context: &[u8]) {
-        let len = (size_of::<JobHeader>() + context.len()) as u64;
-        self.stage(bytemuck::bytes_of(&RequestHeader { kind: request::JOB, task: 0, len }));
-        self.stage(bytemuck::bytes_of(job));
-        self.stage(context);
-    }
-
-    pub(crate) fn stage_task(&mut self, task: usize, tasks: &Tasks<'_>) {
-        let input = tasks.input(task);
+    /// Gives the worker a task.
+    pub(crate) fn stage_task(&mut self, next: &Next<'_>, input: &[u8]) {
+        self.pace.enter(next.kinship.series);
+        if self.function != next.kinship.function {
+            self.function = next.kinship.function;
+            self.stage_job(next.function);
+        }
         let header =
-            RequestHeader { kind: request::TASK, task: task as u32, len: input.len() as u64 };
+            RequestHeader { kind: request::TASK, task: next.id.task, len: input.len() as u64 };
         self.stage(bytemuck::bytes_of(&header));
         if input.len() <= STAGED_PAYLOAD_BYTES {
             self.stage(input);
         } else {
-            self.direct = Some((task, 0));
+            self.direct = Some((next.id, 0));
         }
-        self.in_flight.push_back(task as u32);
+        self.in_flight.push_back(next.id);
+    }
+
+    fn stage_job(&mut self, function: &Function) {
+        let len = (size_of::<JobHeader>() + function.context.len()) as u64;
+        self.stage(bytemuck::bytes_of(&RequestHeader { kind: request::JOB, task: 0, len }));
+        self.stage(bytemuck::bytes_of(&function.header));
+        self.stage(&function.context);
     }
 
     fn stage(&mut self, bytes: &[u8]) {
@@ -156,7 +168,7 @@ impl Lane {
     }
 
     /// Writes as much as the pipe takes.
-    pub(crate) fn write(&mut self, tasks: &Tasks<'_>) -> Result<(), Broken> {
+    pub(crate) fn write(&mut self, ledger: &Ledger<'_, '_>) -> Result<(), Broken> {
         while self.written < self.staged.len() {
             match transfer(|| (&*self.requests).write(&self.staged[self.written..]))? {
                 Some(written) => self.written += written,
@@ -164,7 +176,7 @@ impl Lane {
             }
         }
         while let Some((task, written)) = self.direct {
-            let rest = &tasks.input(task)[written..];
+            let rest = &ledger.input(task)[written..];
             if rest.is_empty() {
                 self.direct = None;
                 break;
@@ -177,16 +189,12 @@ impl Lane {
         Ok(())
     }
 
-    /// Reads as much as there is, puts outputs where they belong and tells
-    /// `heard` of each reply.
-    pub(crate) fn read(
-        &mut self,
-        tasks: &mut Tasks<'_>,
-        heard: &mut impl FnMut(Heard),
-    ) -> Result<(), Broken> {
+    /// Reads as much as there is, puts outputs where they belong and enters
+    /// each answer in `ledger`.
+    pub(crate) fn read(&mut self, ledger: &mut Ledger<'_, '_>) -> Result<(), Broken> {
         loop {
             let received = if let Some((task, read)) = self.arriving {
-                let rest = &mut tasks.output(task)[read..];
+                let rest = &mut ledger.output(task)[read..];
                 transfer(|| (&*self.replies).read(rest))?
             } else {
                 transfer(|| (&*self.replies).read(&mut self.unread[self.unread_len..]))?
@@ -194,29 +202,24 @@ impl Lane {
             match received {
                 None => return Ok(()),
                 Some(0) => return Err(Broken::HungUp),
-                Some(more) => self.received(more, tasks, heard)?,
+                Some(more) => self.received(more, ledger)?,
             }
         }
     }
 
-    fn received(
-        &mut self,
-        more: usize,
-        tasks: &mut Tasks<'_>,
-        heard: &mut impl FnMut(Heard),
-    ) -> Result<(), Broken> {
+    fn received(&mut self, more: usize, ledger: &mut Ledger<'_, '_>) -> Result<(), Broken> {
         if let Some((task, read)) = self.arriving {
-            if read + more < tasks.output(task).len() {
+            if read + more < ledger.output(task).len() {
                 self.arriving = Some((task, read + more));
             } else {
                 self.arriving = None;
-                heard(Heard::Done);
+                ledger.jobs.done(task.job);
             }
             return Ok(());
         }
         self.unread_len += more;
         let mut understood = 0;
-        while let Some(len) = self.understand(understood, tasks, heard)? {
+        while let Some(len) = self.understand(understood, ledger)? {
             understood += len;
         }
         self.unread.copy_within(understood..self.unread_len, 0);
@@ -229,38 +232,47 @@ impl Lane {
     fn understand(
         &mut self,
         start: usize,
-        tasks: &mut Tasks<'_>,
-        heard: &mut impl FnMut(Heard),
+        ledger: &mut Ledger<'_, '_>,
     ) -> Result<Option<usize>, Broken> {
         let bytes = &self.unread[start..self.unread_len];
         let Some((header, rest)) = bytes.split_at_checked(size_of::<ReplyHeader>()) else {
             return Ok(None);
         };
         let header: ReplyHeader = bytemuck::pod_read_unaligned(header);
-        let task = header.task as usize;
         let len = usize::try_from(header.len).unwrap_or(usize::MAX);
-        let expected = self.in_flight.front() == Some(&header.task);
-        let taken = match header.kind {
-            reply::READY if self.in_flight.is_empty() && len == 0 => {
-                heard(Heard::Ready);
+        let due = self.current_task().filter(|due| due.task == header.task);
+        let taken = match (header.kind, due) {
+            (reply::READY, None) if !self.ready && len == 0 => {
+                self.ready = true;
                 0
             }
-            reply::DONE if expected && len == tasks.output(task).len() => {
+            (reply::PACE, _) if len == size_of::<PaceReport>() => {
+                let Some(report) = rest.get(..len) else { return Ok(None) };
+                let report: PaceReport = bytemuck::pod_read_unaligned(report);
+                self.pace.learn(report.tasks, report.busy_ns);
+                len
+            }
+            (reply::DONE, Some(task)) => {
+                let output = ledger.output(task);
+                if len != output.len() {
+                    return Err(Broken::Garbled(format!("{header:?}")));
+                }
                 let here = len.min(rest.len());
-                tasks.output(task)[..here].copy_from_slice(&rest[..here]);
+                output[..here].copy_from_slice(&rest[..here]);
                 self.in_flight.pop_front();
                 if here < len {
                     self.arriving = Some((task, here));
                 } else {
-                    heard(Heard::Done);
+                    ledger.jobs.done(task.job);
                 }
                 here
             }
-            reply::PANICKED if expected && len <= MAX_MESSAGE => {
+            (reply::PANICKED, Some(task)) if len <= MAX_MESSAGE => {
                 let Some(message) = rest.get(..len) else { return Ok(None) };
                 let message = String::from_utf8_lossy(message).into_owned();
                 self.in_flight.pop_front();
-                heard(Heard::Panicked { task, message });
+                let error = Error::TaskPanicked { task: header.task as usize, message };
+                ledger.jobs.failed(task.job, error);
                 len
             }
             _ => return Err(Broken::Garbled(format!("{header:?}"))),

@@ -14,7 +14,7 @@
 //!
 //! fn main() -> pipe_pool::Result<()> {
 //!     pipe_pool::init(); // child processes start here and never return
-//!     let mut pool = Pool::builder().workers(2).start_method(StartMethod::ForkServer).build()?;
+//!     let pool = Pool::builder().workers(2).start_method(StartMethod::ForkServer).build()?;
 //!     assert_eq!(pool.map(cube, 1..=6)?, [1, 8, 27, 64, 125, 216]);
 //!
 //!     let mut array = vec![7; 1_000];
@@ -31,14 +31,18 @@
 //! is copied four times, through two pipes.
 #![forbid(unsafe_code)]
 
+mod async_result;
 mod backend;
 mod dispatch;
 mod frame;
+mod jobs;
 mod lane;
+mod pace;
 mod pool;
 mod tasks;
 mod worker;
 
+pub use async_result::AsyncResult;
 pub use backend::backend;
 pub use multiproc::{Builder, Error, Result, StartMethod, init};
 pub use pool::Pool;

@@ -3,13 +3,17 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    mem,
     os::fd::OwnedFd,
+    time::Instant,
 };
 
 use bytemuck::Zeroable;
 use multiproc::{Inheritance, TaskFn, TaskPanic};
 
-use crate::frame::{IN_PLACE, JobHeader, MAX_MESSAGE, ReplyHeader, RequestHeader, reply, request};
+use crate::frame::{
+    IN_PLACE, JobHeader, MAX_MESSAGE, PaceReport, ReplyHeader, RequestHeader, reply, request,
+};
 
 /// A pipe's buffer is 64 KiB unless told otherwise: one system call can empty
 /// or fill it.
@@ -29,6 +33,8 @@ pub(crate) fn serve(inheritance: Inheritance) {
         requests: BufReader::with_capacity(BUFFER_BYTES, File::from(requests)),
         replies: BufWriter::with_capacity(BUFFER_BYTES, File::from(replies)),
         job: None,
+        executed: 0,
+        since: Instant::now(),
         input: Vec::new(),
         output: AlignedBytes::default(),
     };
@@ -40,6 +46,9 @@ struct Worker {
     requests: BufReader<File>,
     replies: BufWriter<File>,
     job: Option<Job>,
+    /// Tasks executed since the last report of the pace, and since when.
+    executed: u64,
+    since: Instant,
     input: Vec<u8>,
     output: AlignedBytes,
 }
@@ -72,6 +81,7 @@ impl Worker {
             if self.requests.fill_buf()?.is_empty() {
                 return Ok(None);
             }
+            self.since = Instant::now();
         }
         let mut header = RequestHeader::zeroed();
         self.requests.read_exact(bytemuck::bytes_of_mut(&mut header))?;
@@ -100,7 +110,15 @@ impl Worker {
             self.input.resize(header.len as usize, 0);
             self.requests.read_exact(&mut self.input)?;
         }
-        match job.task.run(&job.context, &self.input, output) {
+        let outcome = job.task.run(&job.context, &self.input, output);
+        self.executed += 1;
+        if self.requests.buffer().is_empty() {
+            // Once for all that came together: the clock is not free.
+            let busy_ns = self.since.elapsed().as_nanos() as u64;
+            let report = PaceReport { tasks: mem::take(&mut self.executed), busy_ns };
+            write_reply(&mut self.replies, reply::PACE, 0, bytemuck::bytes_of(&report))?;
+        }
+        match outcome {
             Ok(()) => write_reply(&mut self.replies, reply::DONE, header.task, output),
             Err(panic) => {
                 let cut = panic.message.floor_char_boundary(MAX_MESSAGE);

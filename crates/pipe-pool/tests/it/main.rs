@@ -1,7 +1,34 @@
-//! The pool passes the suite of every backend, with every start method.
+//! The pool passes the suite of every backend, with every start method; so do
+//! its results that are on their way, and its examples.
+
+mod async_results;
+mod deaths;
+mod door;
+mod examples;
+mod methods;
+
+use std::time::Duration;
 
 use conformance::pool;
 use harness::{StartMethod, Strategy};
+use pipe_pool::Pool;
+
+/// Longer than anything here takes on a machine that is not on fire.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// Runs `test` with a pool of two workers, once with every start method, each
+/// time in a process of its own that must leave nothing behind.
+fn with_pools_of_two<F: Fn(Pool) + Copy + Send + 'static>(test: F) {
+    for method in pipe_pool::StartMethod::ALL {
+        eprintln!("with {method}:");
+        conformance::isolated(WATCHDOG, vec![method as u8], move |payload| {
+            let method = pipe_pool::StartMethod::ALL[payload[0] as usize];
+            let pool = Pool::builder().workers(2).start_method(method).build();
+            test(pool.unwrap_or_else(|error| panic!("{error}")));
+        })
+        .passes();
+    }
+}
 
 fn strategy(start_method: StartMethod) -> Strategy {
     pool("pipe-pool", start_method)
