@@ -24,3 +24,14 @@ fn succeeds(mut process: Process) {
     process.join().unwrap();
     assert_eq!(process.exit_code(), Some(0), "its message is above");
 }
+
+/// Waits until the process sleeps.
+fn asleep(pid: i32) {
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('S')
+    };
+    while !state() {
+        std::thread::yield_now();
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use multiproc::{Connection, Descriptor, Error, Receiver, Sender, one_way_pipe, pipe, wait};
 
-use super::{started, succeeds};
+use super::{asleep, started, succeeds};
 use crate::{in_a_process_of_its_own, isolation::open_descriptors, with_every_start_method};
 
 const SENTINEL: &[u8] = b"";
@@ -387,15 +387,4 @@ fn test_ignore() {
         }
         succeeds(process);
     });
-}
-
-/// Waits until the process sleeps.
-fn asleep(pid: i32) {
-    let state = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('S')
-    };
-    while !state() {
-        std::thread::yield_now();
-    }
 }
