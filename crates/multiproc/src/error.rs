@@ -2,7 +2,7 @@
 
 use std::{io, ops::Range};
 
-use crate::{ExitStatus, StartMethod};
+use crate::{ExitStatus, StartMethod, WhyBroken};
 
 /// The result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -298,11 +298,12 @@ pub enum Error {
     #[error("somebody else has it\nhelp: wait for it, or try again later")]
     WouldBlock,
 
-    /// Whoever had a lock ended without giving it back. The lock is in order
-    /// and others can take it; they are not told again.
+    /// Whoever had a lock or a permit ended without giving it back. It is in
+    /// order and others can take it; they are not told again.
     #[error(
-        "process {pid} or a thread of it ended while it had the lock\nhelp: what the lock protects \
-         may be half-changed: put it in order and go on with `into_guard()`"
+        "process {pid}, or a thread of it, ended without giving back what it had acquired\n\
+         help: what that protects may be half-changed: put it in order and go on with \
+         `into_guard()`"
     )]
     OwnerDied {
         /// The process.
@@ -344,6 +345,31 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// A bounded semaphore has all its permits already.
+    #[error(
+        "all {bound} permits of the semaphore are there or with somebody who will give them back\n\
+         help: release only permits that were taken and forgotten; a dropped one goes back by \
+         itself"
+    )]
+    ReleasedTooOften {
+        /// The permits that it was made with.
+        bound: u32,
+    },
+
+    /// The parties of a barrier cannot come together.
+    #[error(
+        "the barrier is broken: {why}\nhelp: when all parties know, one of them makes it whole \
+         with `reset()`"
+    )]
+    BrokenBarrier {
+        /// What happened.
+        why: WhyBroken,
+    },
+
+    /// A barrier for nobody.
+    #[error("a barrier needs at least one party\nhelp: give the number of those who wait at it")]
+    NoParties,
+
     /// The operating system refused something.
     #[error("cannot {what}: {source}{}", hint(source))]
     System {
@@ -357,7 +383,7 @@ pub enum Error {
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
     /// `unsupported`, `misuse`, `out-of-memory`, `worker-died`,
-    /// `task-panicked`, `timed-out`, `owner-died` and `system`.
+    /// `task-panicked`, `timed-out`, `owner-died`, `broken-barrier` and `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -371,6 +397,7 @@ impl Error {
             | Self::CoresNotAvailable { .. }
             | Self::StartMethodSet { .. }
             | Self::NoWorkers
+            | Self::NoParties
             | Self::TooLarge { .. }
             | Self::OutOfRange { .. }
             | Self::DoesNotFit { .. } => "unsupported",
@@ -383,8 +410,9 @@ impl Error {
             | Self::PoolDropped => "worker-died",
             Self::TaskPanicked { .. } | Self::ProcessPanicked { .. } => "task-panicked",
             Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
-            Self::Closed | Self::TooManyTasksDone => "misuse",
+            Self::Closed | Self::TooManyTasksDone | Self::ReleasedTooOften { .. } => "misuse",
             Self::OwnerDied { .. } => "owner-died",
+            Self::BrokenBarrier { .. } => "broken-barrier",
             Self::Disconnected
             | Self::OtherKind { .. }
             | Self::BufferTooShort { .. }

@@ -3,7 +3,9 @@
 //! The shared (not process-private) variants, since the word may lie in
 //! memory that several processes map.
 
-use std::{sync::atomic::AtomicU32, time::Duration};
+use std::time::Duration;
+
+use crate::atomic::AtomicU32;
 
 /// Sleeps until the word is no longer `expected`, somebody wakes it, the
 /// timeout passes, or for no reason at all: callers loop.

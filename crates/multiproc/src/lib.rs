@@ -14,6 +14,7 @@
 //! This is the only crate of the workspace with `unsafe` code. Each module
 //! states the invariant that its blocks rest on.
 
+mod atomic;
 mod board;
 mod bootstrap;
 mod code;
@@ -56,5 +57,8 @@ pub use shared::{
     SharedValueGuard,
 };
 pub use start_method::{StartMethod, UnknownStartMethod, default_start_method, set_start_method};
-pub use sync::{AcquireError, Event, Lock, LockGuard, OwnerDied};
+pub use sync::{
+    AcquireError, Barrier, BoundedSemaphore, Condition, ConditionGuard, ConditionLock, Event, Lock,
+    LockGuard, OwnerDied, Permit, RLock, RLockGuard, Semaphore, WhyBroken,
+};
 pub use task::{TaskFn, TaskPanic, Token};

@@ -2,10 +2,6 @@
 
 use std::{
     fmt,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{spin::spin, wait_queue::LONGEST_SLEEP};
 use crate::{
-    Result, futex,
+    Result,
+    atomic::{
+        AtomicU32,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
+    futex,
     memory::{Placed, SharedLayout},
 };
 
@@ -34,7 +35,7 @@ use crate::{
 /// process.start()?;
 /// ready.wait();
 /// process.join()?;
-/// # multiproc::Result::Ok(())
+/// # Ok::<(), multiproc::Error>(())
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Event {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AcquireError, OwnerDied,
     mutex::{Acquired, RobustMutex},
+    suspend::{Suspend, Suspended},
 };
 use crate::{
     Result,
@@ -42,7 +43,7 @@ use crate::{
 /// let guard = lock.acquire()?;
 /// drop(guard);
 /// process.join()?;
-/// # multiproc::Result::Ok(())
+/// # Ok::<(), multiproc::Error>(())
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Lock {
@@ -115,11 +116,7 @@ impl Lock {
 
     #[inline]
     fn guard(&self, acquired: Acquired) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
-        let guard = LockGuard { mutex: &self.mutex.mutex, belongs_to_thread: PhantomData };
-        match acquired {
-            Acquired::Cleanly => Ok(guard),
-            Acquired::AfterDeathOf(pid) => Err(OwnerDied::new(pid, guard)),
-        }
+        guard(&self.mutex.mutex, acquired)
     }
 }
 
@@ -137,6 +134,44 @@ pub struct LockGuard<'a> {
     mutex: &'a RobustMutex,
     /// Not `Send`: the mutex must be unlocked by the thread that has it.
     belongs_to_thread: PhantomData<*const ()>,
+}
+
+/// The guard of a mutex that this thread has just `acquired`.
+#[inline]
+fn guard(
+    mutex: &RobustMutex,
+    acquired: Acquired,
+) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
+    let guard = LockGuard { mutex, belongs_to_thread: PhantomData };
+    match acquired {
+        Acquired::Cleanly => Ok(guard),
+        Acquired::AfterDeathOf(pid) => Err(OwnerDied::new(pid, guard)),
+    }
+}
+
+impl<'a> Suspend for LockGuard<'a> {
+    type Suspended = SuspendedLock<'a>;
+
+    fn suspend(self) -> SuspendedLock<'a> {
+        SuspendedLock { mutex: self.mutex }
+    }
+}
+
+/// A [`LockGuard`] that was dropped and will be there again.
+pub(super) struct SuspendedLock<'a> {
+    mutex: &'a RobustMutex,
+}
+
+impl<'a> Suspended for SuspendedLock<'a> {
+    type Guard = LockGuard<'a>;
+
+    fn mutex(&self) -> &RobustMutex {
+        self.mutex
+    }
+
+    fn resume(self, taken: Option<Acquired>) -> Result<LockGuard<'a>, OwnerDied<LockGuard<'a>>> {
+        guard(self.mutex, taken.unwrap_or_else(|| self.mutex.lock()))
+    }
 }
 
 impl Drop for LockGuard<'_> {

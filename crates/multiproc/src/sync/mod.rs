@@ -1,12 +1,26 @@
 //! Synchronisation between processes.
 
+mod barrier;
+mod bounded_semaphore;
+mod condition;
 mod event;
 mod lock;
+mod monitor;
 pub(crate) mod mutex;
 mod owner_died;
+mod phase;
+mod rlock;
+mod semaphore;
 pub(crate) mod spin;
+mod suspend;
 pub(crate) mod wait_queue;
 
+pub use barrier::Barrier;
+pub use bounded_semaphore::BoundedSemaphore;
+pub use condition::{Condition, ConditionGuard, ConditionLock};
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use owner_died::{AcquireError, OwnerDied};
+pub use phase::WhyBroken;
+pub use rlock::{RLock, RLockGuard};
+pub use semaphore::{Permit, Semaphore};

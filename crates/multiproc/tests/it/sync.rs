@@ -1,7 +1,11 @@
 //! Synchronisation between processes.
 
+mod barrier;
+mod condition;
 mod event;
 mod lock;
+mod rlock;
+mod semaphore;
 
 use std::time::Duration;
 

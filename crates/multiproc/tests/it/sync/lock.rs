@@ -77,7 +77,7 @@ fn the_next_taker_and_only_that_one_is_told_of_an_owner_that_was_killed() {
         let pid = killed(holder(method, &lock));
         let died = lock.acquire().unwrap_err();
         assert_eq!(died.pid(), pid);
-        assert!(died.to_string().contains(&format!("process {pid} ")), "{died}");
+        assert!(died.to_string().contains(&format!("process {pid},")), "{died}");
         assert!(died.to_string().contains("help:"), "{died}");
         let guard = died.into_guard();
         run(method, |lock: Lock| assert!(lock.try_acquire().is_err()), lock.clone());

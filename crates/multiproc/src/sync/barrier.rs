@@ -1,0 +1,379 @@
+//! A place where processes wait for each other.
+
+use std::{
+    fmt,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    monitor::{Inside, Monitor, MonitorState, Record, Records},
+    phase::{Phase, WhyBroken},
+    spin::spin,
+};
+use crate::{
+    Error, Result,
+    atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
+    process::this_process,
+};
+
+/// A place where a number of parties, threads of any processes, wait for each
+/// other again and again.
+///
+/// Clones are the same barrier, and so is what another process gets that a
+/// handle is given to or sent to. If a party cannot come or stay, because it
+/// timed out, died, or called [`abort`](Self::abort), the barrier is *broken*:
+/// all who wait are told why, and so is who comes later, until somebody
+/// [resets](Self::reset) it. The death of a party is noticed within 50 ms if it
+/// had arrived; nobody can know of one that has not.
+///
+/// ```
+/// use multiproc::{Barrier, Process};
+///
+/// let barrier = Barrier::new(2)?;
+/// let mut process =
+///     Process::new(|barrier: Barrier| drop(barrier.wait().unwrap()), barrier.clone());
+/// process.start()?;
+/// let place = barrier.wait()?;
+/// assert!(place < 2);
+/// process.join()?;
+/// # Ok::<(), multiproc::Error>(())
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Barrier {
+    monitor: Monitor<Parties>,
+}
+
+/// The phase is authoritative, and for each party its record: the word says
+/// that it has arrived, the note in which generation.
+#[repr(C)]
+struct Parties {
+    /// A [`Phase`], changed by compare-and-swap.
+    phase: AtomicU64,
+    parties: AtomicU32,
+}
+
+/// A record's word: its party has arrived.
+const ARRIVED: u32 = 1;
+/// The barrier was reset while its party waited; above these bits, who did it.
+const WAS_RESET: u32 = 2;
+const STATE_BITS: u32 = 2;
+
+// SAFETY: atomic words, for which all values are valid.
+unsafe impl MonitorState for Parties {
+    const KIND: &'static str = "barrier";
+
+    fn repair(&self, records: Records<'_>) {
+        let phase = self.phase();
+        if let Some(WhyBroken::Reset { pid }) = phase.why_broken() {
+            self.finish_reset(phase, pid, records);
+        }
+    }
+}
+
+impl Parties {
+    fn phase(&self) -> Phase {
+        // Pairs with the Release of `replace`: who sees that a generation is
+        // over sees what its parties did before they came.
+        Phase::from_bits(self.phase.load(Acquire))
+    }
+
+    fn replace(&self, from: Phase, to: Phase) -> bool {
+        self.phase.compare_exchange(from.bits(), to.bits(), AcqRel, Relaxed).is_ok()
+    }
+
+    /// Tells each party that waits, then begins the next generation.
+    fn finish_reset(&self, phase: Phase, pid: i32, records: Records<'_>) {
+        for (_, record) in arrived(records, phase) {
+            let told = (pid as u32) << STATE_BITS | WAS_RESET;
+            // Fails if the party has gone already.
+            let _ = record.word.compare_exchange(ARRIVED, told, Relaxed, Relaxed);
+        }
+        self.replace(phase, phase.next());
+    }
+
+    /// How it ended for the party with this record; `None`: not yet.
+    fn outcome(&self, record: &Record, generation: u32) -> Option<Result<()>> {
+        // First the phase: who sees the next one sees too who was told of a reset.
+        let phase = self.phase();
+        let word = record.word.load(Acquire);
+        if word & WAS_RESET != 0 {
+            let why = WhyBroken::Reset { pid: (word >> STATE_BITS) as i32 };
+            return Some(Err(Error::BrokenBarrier { why }));
+        }
+        if phase.generation() != generation {
+            return Some(Ok(()));
+        }
+        phase.why_broken().map(|why| Err(Error::BrokenBarrier { why }))
+    }
+}
+
+/// Records of parties that have arrived in this phase's generation.
+fn arrived(records: Records<'_>, phase: Phase) -> impl Iterator<Item = (u32, &Record)> {
+    records.filter(move |(_, record)| {
+        record.word.load(Acquire) == ARRIVED && record.note.load(Relaxed) == phase.generation()
+    })
+}
+
+/// A party that has come.
+struct Arrival<'a> {
+    record: &'a Record,
+    generation: u32,
+    /// How many came before.
+    place: u32,
+    is_last: bool,
+}
+
+impl Barrier {
+    /// A barrier for `parties` parties.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoParties`] for none, and [`Error::Memory`] if there is no memory
+    /// or no descriptor for it.
+    pub fn new(parties: u32) -> Result<Self> {
+        let parties = NonZeroU32::new(parties).ok_or(Error::NoParties)?;
+        let initialise = |state: &Parties| state.parties.store(parties.get(), Relaxed);
+        Ok(Self { monitor: Monitor::new(initialise)? })
+    }
+
+    /// Waits until all parties have come; returns how many came before this
+    /// one, a number from 0 to parties - 1 that is each party's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BrokenBarrier`] if the barrier is broken or breaks.
+    pub fn wait(&self) -> Result<usize> {
+        self.wait_until(None, || ())
+    }
+
+    /// The same, but not longer than `timeout`, which breaks the barrier.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], or [`Error::BrokenBarrier`] as for [`wait`](Self::wait).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<usize> {
+        self.wait_until(Instant::now().checked_add(timeout), || ())
+    }
+
+    /// The same as [`wait`](Self::wait), and exactly one of the parties, the
+    /// one that comes last, executes its `action` before any goes on.
+    ///
+    /// The action is passed here and not to the constructor, as in Python:
+    /// what crosses to another process is a function that captures nothing, and
+    /// one that captures nothing can reach nothing that the parties share.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait`](Self::wait); also if the party that executes its action
+    /// dies or panics.
+    pub fn wait_with_action(&self, action: impl FnOnce()) -> Result<usize> {
+        self.wait_until(None, action)
+    }
+
+    /// The same, but not longer than `timeout`, which breaks the barrier; an
+    /// action that has begun is not interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`], or as for
+    /// [`wait_with_action`](Self::wait_with_action).
+    pub fn wait_with_action_timeout(
+        &self,
+        timeout: Duration,
+        action: impl FnOnce(),
+    ) -> Result<usize> {
+        self.wait_until(Instant::now().checked_add(timeout), action)
+    }
+
+    /// Makes the barrier as new. Parties that wait get
+    /// [`Error::BrokenBarrier`].
+    pub fn reset(&self) {
+        let inside = self.monitor.enter();
+        let state = &inside.state;
+        let mut phase = state.phase();
+        let why = WhyBroken::Reset { pid: this_process() as i32 };
+        // Noted first: if this process dies before the end, the next one
+        // inside finishes it.
+        while !state.replace(phase, phase.broken(why)) {
+            phase = state.phase();
+        }
+        inside.state.repair(inside.records());
+        drop(inside);
+        self.monitor.sleepers.notify_all();
+    }
+
+    /// Breaks the barrier: parties that wait and parties that come get
+    /// [`Error::BrokenBarrier`], until somebody resets it.
+    pub fn abort(&self) {
+        let why = WhyBroken::Aborted { pid: this_process() as i32 };
+        while !self.break_in(self.monitor.state.phase(), why) {}
+    }
+
+    /// How many it takes to go on.
+    #[must_use]
+    pub fn parties(&self) -> usize {
+        self.monitor.state.parties.load(Relaxed) as usize
+    }
+
+    /// How many wait, at this moment.
+    #[must_use]
+    pub fn n_waiting(&self) -> usize {
+        let phase = self.monitor.state.phase();
+        if phase.why_broken().is_some() {
+            0
+        } else {
+            arrived(self.monitor.records(), phase).count()
+        }
+    }
+
+    /// Whether it is broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.why_broken().is_some()
+    }
+
+    /// Why it is broken, if it is.
+    #[must_use]
+    pub fn why_broken(&self) -> Option<WhyBroken> {
+        self.monitor.state.phase().why_broken()
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>, action: impl FnOnce()) -> Result<usize> {
+        let arrival = self.arrive(deadline)?;
+        let passed = if arrival.is_last {
+            self.go_on(&arrival, action)
+        } else {
+            self.wait_for_others(&arrival, deadline)
+        };
+        arrival.record.free();
+        passed.map(|()| arrival.place as usize)
+    }
+
+    /// Comes, as soon as there is room: none is left while an action runs.
+    fn arrive(&self, deadline: Option<Instant>) -> Result<Arrival<'_>> {
+        let arrived = self.monitor.sleepers.wait_until(deadline, || {
+            let inside = self.monitor.enter_until(deadline)?;
+            let arrival = self.try_arrive(&inside);
+            drop(inside);
+            if arrival.is_none() {
+                self.look_for_dead(deadline);
+            }
+            arrival
+        });
+        arrived.unwrap_or(Err(Error::TimedOut))
+    }
+
+    fn try_arrive<'a>(&self, inside: &Inside<'a, Parties>) -> Option<Result<Arrival<'a>>> {
+        let phase = inside.state.phase();
+        if let Some(why) = phase.why_broken() {
+            return Some(Err(Error::BrokenBarrier { why }));
+        }
+        let place = arrived(inside.records(), phase).count() as u32;
+        let parties = inside.state.parties.load(Relaxed);
+        if place >= parties {
+            return None;
+        }
+        let record = match inside.claim() {
+            Ok((_, record)) => record,
+            Err(error) => return Some(Err(error)),
+        };
+        record.note.store(phase.generation(), Relaxed);
+        record.word.store(ARRIVED, Relaxed);
+        let is_last = place + 1 == parties;
+        Some(Ok(Arrival { record, generation: phase.generation(), place, is_last }))
+    }
+
+    /// What the last one does.
+    fn go_on(&self, arrival: &Arrival<'_>, action: impl FnOnce()) -> Result<()> {
+        let state = &self.monitor.state;
+        let phase = Phase::of(arrival.generation);
+        let fuse = Fuse { barrier: self, phase };
+        action();
+        std::mem::forget(fuse);
+        if !state.replace(phase, phase.next()) {
+            // Somebody has broken it in the meantime.
+            return state.outcome(arrival.record, arrival.generation).unwrap_or(Ok(()));
+        }
+        self.monitor.sleepers.notify_all();
+        Ok(())
+    }
+
+    fn wait_for_others(&self, arrival: &Arrival<'_>, deadline: Option<Instant>) -> Result<()> {
+        let state = &self.monitor.state;
+        let outcome = || state.outcome(arrival.record, arrival.generation);
+        let waited = spin(outcome).or_else(|| {
+            self.monitor.sleepers.wait_until(deadline, || {
+                outcome().or_else(|| {
+                    self.look_for_dead(deadline);
+                    outcome()
+                })
+            })
+        });
+        waited.unwrap_or_else(|| {
+            let why = WhyBroken::TimedOut { pid: this_process() as i32 };
+            if self.break_in(Phase::of(arrival.generation), why) {
+                return Err(Error::TimedOut);
+            }
+            // Something else happened in the very last moment.
+            outcome().unwrap_or(Err(Error::TimedOut))
+        })
+    }
+
+    /// Breaks the barrier if it is in `phase` and not broken yet; whether it
+    /// was, or is broken already.
+    fn break_in(&self, phase: Phase, why: WhyBroken) -> bool {
+        if phase.why_broken().is_some() {
+            return true;
+        }
+        let done = self.monitor.state.replace(phase, phase.broken(why));
+        if done {
+            self.monitor.sleepers.notify_all();
+        }
+        done
+    }
+
+    /// Breaks the barrier if a party died that had arrived, and gives back the
+    /// records of the dead.
+    fn look_for_dead(&self, deadline: Option<Instant>) {
+        for (index, owner) in self.monitor.find_dead(deadline) {
+            let Some(inside) = self.monitor.enter_until(deadline) else { return };
+            let record = inside.record(index);
+            if record.owner() == owner && record.word.load(Acquire) == ARRIVED {
+                // Before it is buried: if this process dies here too, the next
+                // one finds the same.
+                let why = WhyBroken::PartyDied { pid: owner.pid as i32 };
+                self.break_in(Phase::of(record.note.load(Relaxed)), why);
+            }
+            inside.bury((index, owner));
+        }
+    }
+}
+
+/// Breaks the barrier if the action panics.
+struct Fuse<'a> {
+    barrier: &'a Barrier,
+    phase: Phase,
+}
+
+impl Drop for Fuse<'_> {
+    fn drop(&mut self) {
+        let why = WhyBroken::ActionPanicked { pid: this_process() as i32 };
+        self.barrier.break_in(self.phase, why);
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties())
+            .field("n_waiting", &self.n_waiting())
+            .field("why_broken", &self.why_broken())
+            .finish()
+    }
+}
