@@ -249,10 +249,15 @@ fn deal(lanes: &mut [Lane], ledger: &mut Ledger<'_, '_>) {
 
 /// Gives `lane` at most `most` tasks of `series`, as long as they come next.
 fn give(most: usize, series: u64, lane: &mut Lane, ledger: &mut Ledger<'_, '_>) {
-    for _ in 0..most {
+    let mut left = most;
+    while left > 0 {
         let next = ledger.jobs.next().filter(|next| next.kinship.series == series);
-        let Some(next) = next.filter(|_| lane.has_room()) else { return };
-        lane.stage_task(&next, ledger.input(next.id));
-        ledger.jobs.give();
+        let Some(next) = next else { return };
+        let staged = lane.stage_tasks(&next, left, ledger.tasks(next.id.job));
+        if staged == 0 {
+            return;
+        }
+        left -= staged as usize;
+        ledger.jobs.give(staged);
     }
 }

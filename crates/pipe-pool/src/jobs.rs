@@ -66,9 +66,11 @@ struct Job {
     abandoned: bool,
 }
 
-/// The task that is to be given next.
+/// The tasks that are to be given next: one, and those behind it in its job.
 pub(crate) struct Next<'a> {
     pub(crate) id: TaskId,
+    /// How many they are.
+    pub(crate) count: u32,
     pub(crate) kinship: Kinship,
     pub(crate) function: &'a Function,
 }
@@ -153,20 +155,21 @@ impl Jobs {
         self.waiting
     }
 
-    /// The task that is to be given next.
+    /// The tasks that are to be given next.
     pub(crate) fn next(&self) -> Option<Next<'_>> {
         let id = *self.queue.front()?;
         let job = self.job(id);
         let id = TaskId { job: id, task: job.next };
-        Some(Next { id, kinship: job.kinship, function: &job.function })
+        let count = job.count - job.next;
+        Some(Next { id, count, kinship: job.kinship, function: &job.function })
     }
 
-    /// The [`next`](Self::next) task was given to a worker.
-    pub(crate) fn give(&mut self) {
+    /// The first `count` of the [`next`](Self::next) tasks were given to a worker.
+    pub(crate) fn give(&mut self, count: u32) {
         let Some(&id) = self.queue.front() else { return };
-        self.waiting -= 1;
+        self.waiting -= count as usize;
         let job = self.job_mut(id);
-        job.next += 1;
+        job.next += count;
         if job.next == job.count {
             self.queue.pop_front();
         }
@@ -255,11 +258,10 @@ pub(crate) struct Ledger<'a, 't> {
 pub(crate) type Lent<'a, 't> = Option<&'a mut (dyn Tasks + 't)>;
 
 impl Ledger<'_, '_> {
-    pub(crate) fn input(&self, id: TaskId) -> &[u8] {
-        let job = self.jobs.job(id.job);
-        match (&job.tasks, &self.lent) {
-            (Some(tasks), _) => tasks.input(id.task as usize),
-            (None, Some(lent)) => lent.input(id.task as usize),
+    pub(crate) fn tasks(&self, id: JobId) -> &dyn Tasks {
+        match (&self.jobs.job(id).tasks, &self.lent) {
+            (Some(tasks), _) => &**tasks,
+            (None, Some(lent)) => &**lent,
             (None, None) => unreachable!("whoever lends tasks waits until they are done"),
         }
     }
@@ -314,7 +316,7 @@ mod tests {
         let mut given = Vec::new();
         while let Some(kinship) = jobs.next().map(|next| next.kinship) {
             given.push(kinship);
-            jobs.give();
+            jobs.give(1);
         }
         given
     }

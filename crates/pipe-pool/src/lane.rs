@@ -13,6 +13,7 @@ use crate::{
     frame::{JobHeader, MAX_MESSAGE, PaceReport, ReplyHeader, RequestHeader, reply, request},
     jobs::{Function, Ledger, Next, TaskId},
     pace::Pace,
+    tasks::Tasks,
 };
 
 /// What a pipe can hold, if the system allows: fewer switches between the two
@@ -130,26 +131,42 @@ impl Lane {
     }
 
     /// Whether another task can be staged.
-    pub(crate) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.direct.is_none() && self.staged.len() - self.written < BUFFER_BYTES
     }
 
-    /// Gives the worker a task.
-    pub(crate) fn stage_task(&mut self, next: &Next<'_>, input: &[u8]) {
+    /// Gives the worker at most `most` of the next tasks; returns how many
+    /// there was room for.
+    pub(crate) fn stage_tasks(&mut self, next: &Next<'_>, most: usize, tasks: &dyn Tasks) -> u32 {
+        if !self.has_room() {
+            // Nor for a job frame: it would get into the payload that is being written.
+            return 0;
+        }
         self.pace.enter(next.kinship.series);
         if self.function != next.kinship.function {
             self.function = next.kinship.function;
             self.stage_job(next.function);
         }
-        let header =
-            RequestHeader { kind: request::TASK, task: next.id.task, len: input.len() as u64 };
+        let most = u32::try_from(most).map_or(next.count, |most| most.min(next.count));
+        for staged in 0..most {
+            if !self.has_room() {
+                return staged;
+            }
+            let id = TaskId { task: next.id.task + staged, ..next.id };
+            self.stage_task(id, tasks.input(id.task as usize));
+        }
+        most
+    }
+
+    fn stage_task(&mut self, id: TaskId, input: &[u8]) {
+        let header = RequestHeader { kind: request::TASK, task: id.task, len: input.len() as u64 };
         self.stage(bytemuck::bytes_of(&header));
         if input.len() <= STAGED_PAYLOAD_BYTES {
             self.stage(input);
         } else {
-            self.direct = Some((next.id, 0));
+            self.direct = Some((id, 0));
         }
-        self.in_flight.push_back(next.id);
+        self.in_flight.push_back(id);
     }
 
     fn stage_job(&mut self, function: &Function) {
@@ -176,7 +193,7 @@ impl Lane {
             }
         }
         while let Some((task, written)) = self.direct {
-            let rest = &ledger.input(task)[written..];
+            let rest = &ledger.tasks(task.job).input(task.task as usize)[written..];
             if rest.is_empty() {
                 self.direct = None;
                 break;
