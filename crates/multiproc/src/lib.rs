@@ -1,18 +1,91 @@
-//! Processes, shared memory and pool machinery: Python's multiprocessing for
-//! Rust.
+//! Python's multiprocessing for Rust, without its hangs.
 //!
-//! A program that uses this crate, directly or through a pool, calls
-//! [`init`] on the first line of its `main`: its child processes start there
-//! and never return.
+//! Processes that call a function with arguments of their own, and everything
+//! that such processes need to talk to each other: connections, queues, locks,
+//! shared memory, a manager of ordinary values. What is known from Python's
+//! module works here under the same names ([the table](#coming-from-python));
+//! what hangs, leaks or is lost there when a process dies does not here.
 //!
-//! What crosses to a child process is never code but the place of a function
-//! in the executable, which parent and child share: see [`EntryPoint`] for
-//! what a child runs and [`TaskFn`] for what a worker executes again and
-//! again. Both accept plain functions and closures that capture nothing; a
-//! closure that captures is a compile error.
+//! ```
+//! use multiproc::{Process, Queue};
+//!
+//! fn cubes(queue: Queue<u64>) {
+//!     for number in 1..=3u64 {
+//!         queue.put(&number.pow(3)).unwrap();
+//!     }
+//! }
+//!
+//! fn main() -> multiproc::Result<()> {
+//!     multiproc::init(); // child processes start here and never return
+//!     let queue = Queue::new()?;
+//!     let mut process = Process::new(cubes, queue.clone());
+//!     process.start()?;
+//!     assert_eq!([queue.get()?, queue.get()?, queue.get()?], [1, 8, 27]);
+//!     process.join()
+//! }
+//! ```
+//!
+//! # Starting
+//!
+//! [`init`] is the first line of `main`: a child that is started afresh is the
+//! same program, and leaves its course there. What stands before it every
+//! child does too. If a child does not come to it, it cannot start processes
+//! of its own ([`Error::InitNotReached`]), so nothing multiplies, and its
+//! parent is told ([`Error::NeverBegan`]).
+//!
+//! Where `main` is not yours, nothing is needed: in tests, doc tests and
+//! criterion, and in programs that never call `init`, children begin before
+//! `main`. So `cargo test` works as it is, with all start methods but one
+//! limit: its tests run on threads, and a process with threads cannot be
+//! forked ([`Error::ForkWithThreads`] says so). A test of `fork` starts a
+//! process by `spawn` and forks from there.
+//!
+//! The [start methods](StartMethod) do the same thing at different prices. All
+//! of them hand over arguments and nothing else, so a program that works with
+//! one works with the others, and they can be mixed. [`set_start_method`]
+//! changes the default once; a [`Context`] has its own.
+//!
+//! # What crosses to another process
+//!
+//! - **Functions** as their place in the executable, which all processes of a
+//!   program share: plain functions and closures that capture nothing. A
+//!   closure that captures is a compile error.
+//! - **Values** through serde, in the postcard format: everything that is
+//!   `Serialize` and `DeserializeOwned`, except what asks the format what
+//!   comes next (untagged enums, `serde_json::Value`).
+//! - **Handles** of this crate, alone or inside values, as arguments, as
+//!   return values and over connections. Every one is a descriptor without a
+//!   name; with its last copy in any process the thing itself is gone.
+//!
+//! A handle reaches a child through its arguments, whatever the start method:
+//! a forked child closes the descriptors that it inherits, so that end of file
+//! means that everybody has gone. In Python's words, there is no inheritance
+//! of global variables.
+//!
+//! # What if somebody dies
+//!
+//! Whoever is killed, wherever: nobody else waits for ever, nothing is read
+//! half-written, and nothing is left.
+//!
+//! - A process that ends in any way is noticed at once
+//!   ([`Process::join`], [`Process::sentinel`]); a panic arrives with message,
+//!   file and line ([`Process::result`]).
+//! - The owner of a lock: the next taker gets it and is told ([`OwnerDied`]).
+//! - A writer: a message and an item are there whole or not at all.
+//! - The parent: the kernel ends its children, and theirs.
+//!
+//! The READMEs in the folders of the source say for each protocol why.
+//!
+//! # Pools
+//!
+//! [`EntryPoint`], [`TaskFn`], [`Board`], [`Crew`] and [`Builder`] are what
+//! the process pools of this workspace, `pipe-pool` and `shm-pool`, are made
+//! of.
 //!
 //! This is the only crate of the workspace with `unsafe` code. Each module
 //! states the invariant that its blocks rest on.
+//!
+#![doc = include_str!("python.md")]
 
 mod atomic;
 mod board;
