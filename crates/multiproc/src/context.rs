@@ -1,6 +1,6 @@
 //! Contexts: everything that is started from one is started in one way.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Process, StartMethod, default_start_method};
 
@@ -19,7 +19,7 @@ use crate::{Process, StartMethod, default_start_method};
 /// assert_eq!(process.result()?, 6859);
 /// # Ok::<(), multiproc::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     start_method: StartMethod,
 }

@@ -59,8 +59,18 @@ pub(super) fn start(
     let pid = on_permanent_thread(move || spawn(&mut command))?;
     let process = Supervised::of_this_process(&biography.name, pid)?;
     let birth = Birth { keeps_line, ..Birth::new(biography, entry, inheritance) };
-    birth.send(&[], &ours).inspect_err(|_| kill_and_reap(pid))?;
+    match birth.send(&[], &ours) {
+        // It has ended already, and not for want of being told: that is for
+        // whoever waits for it to see.
+        Err(error) if is_hung_up(&error) => {}
+        sent => sent.inspect_err(|_| kill_and_reap(pid))?,
+    }
     Ok((process, Line::to_executed(ours)))
+}
+
+/// Whether nobody is left at the other end.
+pub(super) fn is_hung_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 fn command(name: &str, socket: UnixStream) -> Command {

@@ -158,9 +158,7 @@ impl Server {
         let request = Request { kind: FORK, pid: 0 };
         if let Err(error) = birth.send(bytemuck::bytes_of(&request), &socket) {
             // Nothing was sent: more descriptors than a message carries, or than may be under way.
-            let is_broken =
-                matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
-            return if is_broken { Err(error) } else { Ok(Err(error)) };
+            return if exec::is_hung_up(&error) { Err(error) } else { Ok(Err(error)) };
         }
         let mut answer = [0; 4];
         let descriptors = receive_all(&socket, &mut answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;

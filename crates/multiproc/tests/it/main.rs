@@ -5,6 +5,7 @@
 
 mod board;
 mod connection;
+mod contexts;
 mod isolation;
 mod memory;
 mod process;

@@ -1,4 +1,4 @@
-//! Starting, supervising and ending processes.
+//! Entry points with raw payloads: what the pools build on.
 
 use std::{
     fs::File,
@@ -176,16 +176,5 @@ fn running_out_of_descriptors_is_an_error_that_says_what_to_do() {
         }
         drop(taken);
         assert!(end_of(&mut start(StartMethod::Spawn, entry, Inheritance::default())).success());
-    });
-}
-
-#[test]
-fn test_process() {
-    with_every_start_method(|method| {
-        let mut process = multiproc::Process::new(|n: i32| -> () { std::process::exit(n) }, 7)
-            .start_method(method);
-        process.start().unwrap();
-        process.join().unwrap();
-        assert_eq!(process.exit_code(), Some(7));
     });
 }

@@ -1,0 +1,230 @@
+//! What `init` is for: programs with a `main` of their own.
+//!
+//! Without `PROGRAM` in the environment this program is the test runner; it
+//! executes itself once for each of [`PROGRAMS`], whose children are this very
+//! file again. What they print on standard output is what they are expected
+//! to print.
+
+use std::{
+    io::Read,
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use multiproc::{
+    Error, Process, StartMethod, context, current_process, default_start_method, init,
+    set_start_method,
+};
+
+/// Longer than anything here takes on a machine that is not on fire.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+struct Program {
+    name: &'static str,
+    main: fn(),
+    prints: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        name: "init on the first line works with every start method",
+        main: exemplary,
+        prints: "spawn 343\nfork 343\nforkserver 343\n",
+    },
+    Program {
+        name: "without init children begin before main",
+        main: without_init,
+        prints: "spawn 343\nfork 343\nforkserver 343\n",
+    },
+    Program {
+        name: "init after the first start is a clear error and no fork bomb",
+        main: late_init,
+        prints: "spawn 343\nspawn never began\nforkserver never began\n",
+    },
+    Program {
+        name: "init that depends on a condition is a clear error and no fork bomb",
+        main: conditional_init,
+        prints: "spawn never began\nforkserver never began\n",
+    },
+    Program {
+        name: "a pool says so too",
+        main: pool_of_a_conditional_init,
+        prints: "spawn: never began\n",
+    },
+    Program {
+        name: "a main that returns waits for its children and ends its daemons",
+        main: returns_with_children,
+        prints: "main returns\na child was waited for\n",
+    },
+    Program {
+        name: "a main that exits waits for its children and ends its daemons",
+        main: exits_with_children,
+        prints: "main exits\na child was waited for\n",
+    },
+    Program {
+        name: "the default start method is set once",
+        main: sets_the_default,
+        prints: "forkserver\nspawn\nthe default start method is spawn and cannot be set any more\n\
+                 in a child: spawn\n",
+    },
+    Program {
+        name: "the default start method is settled by its first use",
+        main: uses_the_default,
+        prints: "the default start method is forkserver and cannot be set any more\n",
+    },
+];
+
+fn main() -> ExitCode {
+    if let Ok(name) = std::env::var("PROGRAM") {
+        let program = PROGRAMS.iter().find(|program| program.name == name);
+        (program.expect("a program of the list").main)();
+        return ExitCode::SUCCESS;
+    }
+    let failed = PROGRAMS.iter().filter(|program| !passes(program)).count();
+    ExitCode::from(u8::from(failed > 0))
+}
+
+fn passes(program: &Program) -> bool {
+    let mut command = Command::new(std::env::current_exe().expect("its own path"));
+    command.env("PROGRAM", program.name).stdout(Stdio::piped()).stdin(Stdio::null());
+    let mut child = command.spawn().expect("it can be executed");
+    let mut stdout = child.stdout.take().expect("piped");
+    let printed = std::thread::spawn(move || {
+        let mut printed = String::new();
+        stdout.read_to_string(&mut printed).map(|_| printed)
+    });
+    let deadline = Instant::now() + WATCHDOG;
+    // Nobody is left that could print, or it hangs.
+    while !printed.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if !printed.is_finished() {
+        child.kill().expect("it can be killed");
+    }
+    let status = child.wait().expect("it ends");
+    let printed = printed.join().expect("it does not panic").expect("text");
+    let passes = status.success() && printed == program.prints;
+    println!("test {} ... {}", program.name, if passes { "ok" } else { "FAILED" });
+    if !passes {
+        println!("{status}\nprinted:\n{printed}\nexpected:\n{}", program.prints);
+    }
+    passes
+}
+
+fn cube(x: u64) -> u64 {
+    x.pow(3)
+}
+
+/// Starts, and prints what comes of it.
+fn try_cube(method: StartMethod) {
+    let mut process = context(method).process(cube, 7);
+    match process.start().and_then(|()| process.result()) {
+        Ok(cube) => println!("{method} {cube}"),
+        Err(Error::NeverBegan { .. }) => println!("{method} never began"),
+        // In a child that executes `main`: its standard output is the program's.
+        Err(error @ Error::InitNotReached) => panic!("{error}"),
+        Err(error) => println!("{method} {error}"),
+    }
+}
+
+fn exemplary() {
+    init();
+    StartMethod::ALL.map(try_cube);
+}
+
+fn without_init() {
+    StartMethod::ALL.map(try_cube);
+}
+
+fn late_init() {
+    try_cube(StartMethod::Spawn);
+    init();
+    // From now on children look for `init`, and find a start before it.
+    try_cube(StartMethod::Spawn);
+    try_cube(StartMethod::ForkServer);
+}
+
+/// A child is executed with its name for an argument, and no program's own.
+fn conditional_init() {
+    if std::env::args().len() == 1 {
+        init();
+    } else {
+        // The whole `main` of a child: it succeeds, but is not what was asked for.
+        assert!(matches!(Process::new(cube, 7).start(), Err(Error::InitNotReached)));
+        std::process::exit(0);
+    }
+    let mut process = context(StartMethod::Spawn).process(cube, 7);
+    process.start().unwrap();
+    assert!(matches!(process.join(), Err(Error::NeverBegan { status, .. }) if status.success()));
+    try_cube(StartMethod::Spawn);
+    try_cube(StartMethod::ForkServer);
+}
+
+fn pool_of_a_conditional_init() {
+    if std::env::args().len() == 1 {
+        init();
+    } else {
+        return;
+    }
+    let config = multiproc::PoolConfig {
+        workers: 2.try_into().unwrap(),
+        start_method: StartMethod::Spawn,
+        name: "pool".to_owned(),
+        start_timeout: WATCHDOG,
+    };
+    match multiproc::Board::start(&config) {
+        Err(Error::NeverBegan { .. }) => println!("spawn: never began"),
+        other => println!("spawn: {:?}", other.err()),
+    }
+}
+
+fn leave_children() {
+    init();
+    let say = |()| {
+        std::thread::sleep(Duration::from_millis(50));
+        println!("a child was waited for");
+    };
+    let sleep = |()| loop {
+        std::thread::park();
+    };
+    for method in [StartMethod::Spawn, StartMethod::Fork, StartMethod::ForkServer] {
+        let mut daemon: Process = context(method).process(sleep, ()).daemon(true);
+        daemon.start().unwrap();
+    }
+    let mut child = context(StartMethod::ForkServer).process(say, ());
+    child.start().unwrap();
+}
+
+fn returns_with_children() {
+    leave_children();
+    println!("main returns");
+}
+
+fn exits_with_children() {
+    leave_children();
+    println!("main exits");
+    std::process::exit(0);
+}
+
+fn first_line(error: Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+fn sets_the_default() {
+    init();
+    println!("{}", default_start_method());
+    set_start_method(StartMethod::Spawn).unwrap();
+    println!("{}", default_start_method());
+    println!("{}", first_line(set_start_method(StartMethod::Fork).unwrap_err()));
+    let mut process = Process::new(|()| (default_start_method(), current_process().pid()), ());
+    process.start().unwrap();
+    println!("in a child: {}", process.result().unwrap().0);
+}
+
+fn uses_the_default() {
+    init();
+    let mut process = Process::new(|()| (), ());
+    process.start().unwrap();
+    process.join().unwrap();
+    println!("{}", first_line(set_start_method(StartMethod::Spawn).unwrap_err()));
+}

@@ -1,0 +1,148 @@
+//! Handles that are dropped, parents that end, and what becomes of children.
+
+use std::time::{Duration, Instant};
+
+use multiproc::{
+    Connection, Error, Event, Process, Sender, StartMethod, active_children, one_way_pipe, pipe,
+};
+
+use super::{children, sleep_for_ever, started};
+use crate::{in_a_process_of_its_own, isolation::WATCHDOG, with_every_start_method};
+
+#[test]
+fn a_dropped_handle_lets_its_process_run() {
+    with_every_start_method(|method| {
+        let (ours, theirs) = pipe().unwrap();
+        let echo = |connection: Connection| {
+            let x: u64 = connection.recv().unwrap();
+            connection.send(&(x + 1)).unwrap();
+            // A value that nobody will ask for is no error.
+            vec![0u8; 1_000_000]
+        };
+        drop(started(method, echo, theirs));
+        ours.send(&41u64).unwrap();
+        assert_eq!(ours.recv::<u64>().unwrap(), 42);
+        for child in active_children() {
+            child.join().unwrap();
+        }
+        assert!(active_children().is_empty());
+    });
+}
+
+#[test]
+fn a_handle_that_was_never_started_just_goes() {
+    with_every_start_method(|method| {
+        drop(Process::new(|()| (), ()).start_method(method));
+        assert!(active_children().is_empty());
+    });
+}
+
+#[test]
+fn ended_processes_that_nobody_holds_are_reaped_at_the_next_start() {
+    with_every_start_method(|method| {
+        let before = children().len();
+        let (ours, theirs) = pipe().unwrap();
+        for _ in 0..50 {
+            let theirs = theirs.try_clone().unwrap();
+            drop(started(method, |connection: Connection| drop(connection), theirs));
+        }
+        drop(theirs);
+        // They have all closed their end, so all are ending.
+        assert!(matches!(ours.recv::<()>(), Err(Error::Disconnected)));
+        let deadline = Instant::now() + WATCHDOG;
+        let mut last = started(method, |()| (), ());
+        last.join().unwrap();
+        while children().len() > before {
+            assert!(Instant::now() < deadline, "zombies: {:?}", children());
+            started(method, |()| (), ()).join().unwrap();
+        }
+        assert!(active_children().is_empty());
+    });
+}
+
+#[test]
+fn a_process_that_ends_waits_for_its_children_and_ends_its_daemons() {
+    // By returning, by a panic and by `exit`.
+    fn leave(how: &str) {
+        match how {
+            "return" => {}
+            "panic" => panic!("as it should"),
+            _ => std::process::exit(3),
+        }
+    }
+    type Arguments = (StartMethod, String, Sender, Event);
+    with_every_start_method(|method| {
+        for (how, code) in [("return", 0), ("panic", 101), ("exit", 3)] {
+            let target = |(method, how, sender, event): Arguments| {
+                let wait = |(sender, event): (Sender, Event)| {
+                    event.wait();
+                    // Long after its parent has called `exit`, if that did not wait.
+                    std::thread::sleep(Duration::from_millis(20));
+                    sender.send(&"waited for").unwrap();
+                };
+                drop(started(method, wait, (sender, event.clone())));
+                let mut daemon = Process::new(sleep_for_ever, ()).start_method(method).daemon(true);
+                daemon.start().unwrap();
+                event.set();
+                leave(&how);
+            };
+            let (receiver, sender) = one_way_pipe().unwrap();
+            let event = Event::new().unwrap();
+            let mut process = started(method, target, (method, how.to_owned(), sender, event));
+            // Ends, so the daemon does not keep it.
+            process.join().unwrap();
+            assert_eq!(process.exit_code(), Some(code), "{how}");
+            assert_eq!(receiver.recv::<String>().unwrap(), "waited for", "{how}");
+        }
+    });
+}
+
+#[test]
+fn a_forked_child_that_exits_runs_none_of_its_parents_exit_handlers() {
+    static mut HANDLED_IN: i32 = 0;
+    extern "C" fn handler() {
+        // SAFETY: at exit there is one thread.
+        if unsafe { HANDLED_IN } != std::process::id() as i32 {
+            // SAFETY: _exit has no preconditions.
+            unsafe { libc::_exit(77) };
+        }
+    }
+    in_a_process_of_its_own(|| {
+        // SAFETY: one thread; the handler does not unwind.
+        unsafe {
+            HANDLED_IN = std::process::id() as i32;
+            libc::atexit(handler);
+        }
+        let mut process = started(StartMethod::Fork, |()| -> () { std::process::exit(5) }, ());
+        process.join().unwrap();
+        assert_eq!(process.exit_code(), Some(5));
+    });
+}
+
+#[test]
+fn a_killed_parent_takes_children_and_grandchildren_along() {
+    with_every_start_method(|method| {
+        let (receiver, sender) = one_way_pipe().unwrap();
+        let parent = |(method, sender): (StartMethod, Sender)| {
+            let child = |(method, sender): (StartMethod, Sender)| {
+                let grandchild = |sender: Sender| {
+                    sender.send(&()).unwrap();
+                    sleep_for_ever(());
+                };
+                let _grandchild = started(method, grandchild, sender.try_clone().unwrap());
+                sender.send(&()).unwrap();
+                sleep_for_ever(());
+            };
+            let _children: Vec<Process> = (0..3)
+                .map(|_| started(method, child, (method, sender.try_clone().unwrap())))
+                .collect();
+            sleep_for_ever(());
+        };
+        let mut process = started(method, parent, (method, sender));
+        (0..6).for_each(|_| receiver.recv().unwrap());
+        process.kill();
+        process.join().unwrap();
+        // All of them hold the other end until they end.
+        assert!(matches!(receiver.recv_timeout::<()>(WATCHDOG), Err(Error::Disconnected)));
+    });
+}
