@@ -122,3 +122,85 @@ impl Channel {
         self.len() as u64 == self.header.bound.load(Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{area::ALIGNMENT, layout::range, progress::Mark};
+
+    fn channel() -> Channel {
+        let channel = Channel::new(0, NO_BOUND).unwrap();
+        channel.put(b"item", Patience::Endless).unwrap();
+        channel
+    }
+
+    /// What a process does that writes where it must not.
+    fn scribble(channel: &Channel, offset: usize, word: u64) {
+        let memory = channel.header.memory();
+        assert!(offset + ALIGNMENT <= memory.len());
+        // SAFETY: in bounds, aligned by the callers, and nobody else has it.
+        unsafe { memory.base().add(offset).cast::<u64>().write(word) };
+    }
+
+    fn is_damaged(outcome: Result<()>) -> bool {
+        matches!(outcome, Err(Error::Damaged { .. }))
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_is_an_error() {
+        for length in [5 + ALIGNMENT as u64, 1 << 20, u64::MAX - 7, u64::MAX] {
+            let channel = channel();
+            scribble(&channel, range(0).start, length);
+            let mut buffer = Vec::new();
+            assert!(is_damaged(channel.get(&mut buffer, Patience::Brief)), "{length}");
+        }
+    }
+
+    #[test]
+    fn positions_that_cannot_be_are_errors() {
+        for position in [1, 15, 24 + (1 << 20), u64::MAX - 7] {
+            let channel = channel();
+            let mark = Mark { position, items: 2 };
+            channel.header.producers.progress.advance(mark);
+            channel.header.consumers.other.set(mark);
+            let mut buffer = Vec::new();
+            let got = channel.get(&mut buffer, Patience::Brief);
+            let put = channel.put(b"x", Patience::Brief);
+            assert!(is_damaged(got) && is_damaged(put), "{position}");
+        }
+    }
+
+    #[test]
+    fn an_area_that_cannot_be_is_an_error() {
+        let channel = channel();
+        channel.header.area.store(50, Relaxed);
+        assert!(is_damaged(channel.get(&mut Vec::new(), Patience::Brief)));
+        assert!(is_damaged(channel.put(b"x", Patience::Brief)));
+    }
+
+    #[test]
+    fn growth_moves_what_the_consumers_have_not_seen_yet_too() {
+        let channel = channel();
+        let mut buffer = Vec::new();
+        channel.get(&mut buffer, Patience::Brief).unwrap();
+        // From here on the consumers' idea of the producers is old.
+        let item = |index: usize| vec![index as u8; 1000 + index];
+        (0..500).for_each(|index| channel.put(&item(index), Patience::Brief).unwrap());
+        assert!(channel.header.area.load(Relaxed) > 0);
+        for index in 0..500 {
+            channel.get(&mut buffer, Patience::Brief).unwrap();
+            assert_eq!(buffer, item(index));
+        }
+    }
+
+    #[test]
+    fn the_full_queue_counts_items_and_not_bytes() {
+        let channel = Channel::new(0, 2).unwrap();
+        channel.put(&[0; 100_000], Patience::Brief).unwrap();
+        channel.put(&[], Patience::Brief).unwrap();
+        assert!(channel.is_full());
+        assert!(matches!(channel.put(&[], Patience::Brief), Err(Error::Full)));
+        channel.get(&mut Vec::new(), Patience::Brief).unwrap();
+        channel.put(&[], Patience::Brief).unwrap();
+    }
+}

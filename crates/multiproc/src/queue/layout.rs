@@ -35,6 +35,9 @@ pub(super) const KEPT_FOR_LARGE_ITEMS: usize = 64 << 20;
 /// well have a thousand queues.
 const LARGEST_RESERVATION: usize = 1 << 37;
 
+/// Address space for the header and the first area.
+const LEAST_RESERVATION: usize = 2 * FIRST_AREA;
+
 /// The address space before the first area, of which the header takes some.
 const HEADER_SPACE: usize = FIRST_AREA;
 
@@ -142,13 +145,19 @@ pub(super) fn areas(len: usize) -> u32 {
 /// Reserves as much address space as the machine could fill, or, where limits
 /// forbid that, the half, the quarter, …
 fn reserve() -> Result<SharedMemory> {
-    let mut len = most_useful();
+    let mut len = most_useful()?;
     loop {
         match SharedMemory::reserve(len, Placed::<Header>::ROOM_OFFSET) {
             Err(Error::Memory { source, .. })
-                if source.raw_os_error() == Some(libc::ENOMEM) && len > 2 * FIRST_AREA =>
+                if source.raw_os_error() == Some(libc::ENOMEM) && len > LEAST_RESERVATION =>
             {
                 len /= 2;
+            }
+            // No want of memory, so other help is needed.
+            Err(Error::Memory { source, .. })
+                if matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) =>
+            {
+                return Err(Error::System { what: "make a queue", source });
             }
             reserved => return reserved,
         }
@@ -157,14 +166,18 @@ fn reserve() -> Result<SharedMemory> {
 
 /// Address space whose largest area, the upper half, is not smaller than the
 /// machine's memory.
-fn most_useful() -> usize {
+fn most_useful() -> Result<usize> {
     let machine =
         sysinfo().map_or(LARGEST_RESERVATION as u64, |info| info.ram_total() + info.swap_total());
     let wanted = (machine as usize).saturating_mul(2).checked_next_power_of_two();
     // To make a file larger than this limit would raise SIGXFSZ.
     let file_size = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft);
-    let allowed = 1 << file_size.max(1).ilog2().min(usize::BITS - 1);
-    wanted.unwrap_or(LARGEST_RESERVATION).min(LARGEST_RESERVATION).min(allowed).max(2 * FIRST_AREA)
+    if file_size < LEAST_RESERVATION as u64 {
+        let source = std::io::Error::from_raw_os_error(libc::EFBIG);
+        return Err(Error::Memory { bytes: LEAST_RESERVATION, source });
+    }
+    let allowed = 1 << file_size.ilog2().min(usize::BITS - 1);
+    Ok(wanted.unwrap_or(LARGEST_RESERVATION).min(LARGEST_RESERVATION).min(allowed))
 }
 
 #[cfg(test)]

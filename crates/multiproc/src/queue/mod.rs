@@ -302,3 +302,19 @@ impl<'de, T> Deserialize<'de> for Queue<T> {
         Ok(Self { channel: Channel::over(header), item: PhantomData })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_of_other_items_is_refused_when_it_is_decoded() {
+        let queue = Queue::<u64>::new().unwrap();
+        let sent = || codec::encode(&queue).unwrap();
+        let again: Queue<u64> = codec::decode(&sent().bytes, sent().descriptors).unwrap();
+        queue.put(&5).unwrap();
+        assert_eq!(again.try_get().unwrap(), 5);
+        let error = codec::decode::<Queue<String>>(&sent().bytes, sent().descriptors).unwrap_err();
+        assert!(error.to_string().contains("not of alloc::string::String"), "{error}");
+    }
+}
