@@ -4,7 +4,7 @@ mod dying;
 mod refused;
 mod typed;
 
-use multiproc::{Process, SharedMemory, StartMethod};
+use multiproc::{Process, ShareableList, SharedArray, SharedMemory, SharedValue, StartMethod};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -102,5 +102,29 @@ fn several_processes_write_neighbouring_bytes_at_once() {
         let writers: Vec<_> =
             (0..2).map(|index| started(method, writer, (memory.clone(), index))).collect();
         writers.into_iter().for_each(ends_well);
+    });
+}
+
+#[test]
+fn handles_travel_over_connections_and_another_kind_is_an_error_of_that_message() {
+    with_every_start_method(|method| {
+        let (ours, theirs) = multiproc::pipe().unwrap();
+        let child = |connection: multiproc::Connection| {
+            let error = connection.recv::<SharedArray<u32>>().unwrap_err();
+            assert!(error.to_string().contains("not a SharedArray"), "{error}");
+            let error = connection.recv::<SharedMemory>().unwrap_err();
+            assert!(error.to_string().contains("not a SharedMemory"), "{error}");
+            let (value, list): (SharedValue<u32>, ShareableList) = connection.recv().unwrap();
+            value.set(2).unwrap();
+            list.set(0, "there").unwrap();
+        };
+        let process = started(method, child, theirs);
+        let value = SharedValue::new(1u32).unwrap();
+        let list = ShareableList::new(["here"]).unwrap();
+        ours.send(&value).unwrap();
+        ours.send(&value).unwrap();
+        ours.send(&(&value, &list)).unwrap();
+        ends_well(process);
+        assert_eq!((value.get().unwrap(), list.get(0).unwrap()), (2, "there".into()));
     });
 }

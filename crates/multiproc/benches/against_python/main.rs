@@ -1,0 +1,164 @@
+//! This crate against CPython's `multiprocessing`, in one run.
+//!
+//! ```text
+//! cargo bench -p multiproc --bench against_python [-- [--quick] [NAME]]
+//! ```
+//!
+//! Each line compares one operation. Both sides are alive at once and take
+//! turns: a block of ours, a block of the other's, then the other way round.
+//! So what changes slowly on the machine touches both alike, and the ratio is
+//! taken within each round. Python is one long-lived process a line, which
+//! times its own blocks: its interpreter's start is not measured.
+//!
+//! Peers at the other end of a pipe, event, barrier or queue are started
+//! before the clock runs. Nothing is pinned; where two processes wake each
+//! other, the time is mostly the kernel's for that.
+//!
+//! `--quick` takes 5 rounds instead of 21; a name takes the lines that
+//! contain it. Without `--bench`, as under `cargo test`, it is one round of
+//! everything.
+
+mod compare;
+mod ours;
+mod python;
+
+use std::{io::Write, process::ExitCode};
+
+use compare::{Comparison, Goal, Outcome, Quartiles};
+
+/// An odd number, so that the median is one of the rounds.
+const ROUNDS: usize = 21;
+const QUICK_ROUNDS: usize = 5;
+
+const COMPARISONS: &[Comparison] = &[
+    Comparison {
+        name: "start+join, spawn",
+        ours: ours::spawn,
+        counts: [20, 1],
+        other: || python::start("spawn"),
+        other_name: "CPython",
+        goal: Goal::Faster(40.0),
+    },
+    Comparison {
+        name: "start+join, forkserver",
+        ours: ours::forkserver,
+        counts: [60, 2],
+        other: || python::start("forkserver"),
+        other_name: "CPython",
+        goal: Goal::Faster(60.0),
+    },
+    Comparison {
+        name: "start+join, fork",
+        ours: ours::fork,
+        counts: [60, 15],
+        other: || python::start("fork"),
+        other_name: "CPython",
+        goal: Goal::Faster(5.0),
+    },
+    Comparison {
+        name: "pipe round trip",
+        ours: ours::connection,
+        counts: [1_000, 1_000],
+        other: || python::start("pipe"),
+        other_name: "CPython",
+        goal: Goal::None,
+    },
+    Comparison {
+        name: "pipe round trip",
+        ours: ours::connection,
+        counts: [1_000, 1_000],
+        other: ours::raw_pipes,
+        other_name: "pipe(2)",
+        goal: Goal::AtMost(1.1),
+    },
+    Comparison {
+        name: "lock, uncontended",
+        ours: ours::lock,
+        counts: [500_000, 50_000],
+        other: || python::start("lock"),
+        other_name: "CPython",
+        goal: Goal::Under(30.0),
+    },
+    Comparison {
+        name: "event round trip",
+        ours: ours::event,
+        counts: [1_000, 300],
+        other: || python::start("event"),
+        other_name: "CPython",
+        goal: Goal::None,
+    },
+    Comparison {
+        name: "queue, 1 to 1, an item",
+        ours: ours::queue,
+        counts: [200_000, 5_000],
+        other: || python::start("queue"),
+        other_name: "CPython",
+        goal: Goal::Faster(20.0),
+    },
+];
+
+fn main() -> ExitCode {
+    multiproc::init();
+    let (mut is_quick, mut is_bench, mut name) = (false, false, String::new());
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            // What cargo says.
+            "--bench" => is_bench = true,
+            "--quick" => is_quick = true,
+            flag if flag.starts_with('-') => {
+                eprintln!("unknown flag {flag}\nhelp: there is --quick, and a part of a name");
+                return ExitCode::FAILURE;
+            }
+            part => name = part.to_owned(),
+        }
+    }
+    let rounds = match (is_quick, is_bench) {
+        (true, _) => QUICK_ROUNDS,
+        (false, true) => ROUNDS,
+        (false, false) => 1,
+    };
+    let Some(version) = python::version() else {
+        println!("skipped: there is no python3 to compare with");
+        return ExitCode::SUCCESS;
+    };
+    println!("multiproc against {version}; medians of {rounds} rounds, ratios [quartiles]\n");
+    println!("{:<22} {:>8} {:>18} {:>7} {:<14} {:>7}", "", "ours", "other", "ratio", "", "goal");
+    for comparison in COMPARISONS.iter().filter(|comparison| comparison.name.contains(&name)) {
+        print!("{:<22} ", comparison.name);
+        let _ = std::io::stdout().flush();
+        print_outcome(comparison, &comparison.run(rounds));
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_outcome(comparison: &Comparison, outcome: &Outcome) {
+    let Quartiles { low, median, high } = outcome.ratio;
+    println!(
+        "{:>8} {:>8} {:>9} {:>7} {:<14} {:>7} {}",
+        time(outcome.ours.median),
+        comparison.other_name,
+        time(outcome.other.median),
+        format!("{median:.*}x", decimals(median)),
+        format!("[{low:.*}-{high:.*}]", decimals(low), decimals(high)),
+        comparison.goal,
+        match comparison.goal.is_met(outcome) {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "",
+        }
+    );
+}
+
+/// Three digits or so.
+fn decimals(ratio: f64) -> usize {
+    if ratio < 10.0 { 2 } else { usize::from(ratio < 100.0) }
+}
+
+fn time(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        ..1e3 => (nanoseconds, "ns"),
+        ..1e6 => (nanoseconds / 1e3, "µs"),
+        _ => (nanoseconds / 1e6, "ms"),
+    };
+    format!("{value:.*} {unit}", decimals(value))
+}
