@@ -24,6 +24,7 @@ use crate::Inheritance;
 pub(crate) enum Purpose {
     Entry = 1,
     Task = 2,
+    Call = 3,
 }
 
 /// The place of a function in the executable, ready to be sent.

@@ -121,7 +121,8 @@ pub(crate) fn refuse_to_decode<E: de::Error>(why: impl ToString) -> E {
     E::custom(why)
 }
 
-fn refuse_to_encode<E: ser::Error>(why: impl ToString) -> E {
+/// For a handle's `Serialize`: an error that says `why`.
+pub(crate) fn refuse_to_encode<E: ser::Error>(why: impl ToString) -> E {
     let why = why.to_string();
     REFUSAL.set(Some(why.clone()));
     E::custom(why)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Process, StartMethod, default_start_method};
+use crate::{Manager, Process, Result, StartMethod, default_start_method};
 
 /// Makes processes that are started by one method. A program may have several.
 ///
@@ -52,6 +52,15 @@ impl Context {
         F: Fn(A) -> R + Copy + Send + 'static,
     {
         Process::new(target, arguments).start_method(self.start_method)
+    }
+
+    /// [`Manager::start`], started this context's way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manager::start`].
+    pub fn manager(self) -> Result<Manager> {
+        Manager::builder().start_method(self.start_method).start()
     }
 }
 

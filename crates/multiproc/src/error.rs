@@ -370,6 +370,67 @@ pub enum Error {
     #[error("a barrier needs at least one party\nhelp: give the number of those who wait at it")]
     NoParties,
 
+    /// There is no manager any more, and its objects are gone with it.
+    #[error(
+        "the manager, process {pid}, has ended, and its objects with it\nhelp: keep the `Manager` \
+         as long as there are proxies in use; if it was not dropped, its `shutdown()` tells how \
+         it ended"
+    )]
+    ManagerEnded {
+        /// The process that it was.
+        pid: u32,
+    },
+
+    /// A manager's process did not end in order.
+    #[error("the manager, process {pid}, {status}\nhelp: what is lost is all of its objects")]
+    ManagerDied {
+        /// The process that it was.
+        pid: u32,
+        /// How it ended.
+        status: ExitStatus,
+    },
+
+    /// A manager cannot take another connection.
+    #[error(
+        "the manager, process {pid}, has no descriptor or no thread left for another \
+         connection\nhelp: raise its limits (`ulimit -n`, `ulimit -u`), or use fewer processes and \
+         threads at once"
+    )]
+    ManagerOverloaded {
+        /// The manager.
+        pid: u32,
+    },
+
+    /// A function that was called on a manager's object panicked. The object
+    /// can be used, but may be half-changed; nobody else is harmed.
+    #[error("the call panicked at {message}\nhelp: the object stays as the function has left it")]
+    CallPanicked {
+        /// File, line, column and message of the panic.
+        message: String,
+    },
+
+    /// The object behind a proxy is not what the proxy says, or not there.
+    #[error(
+        "there is no such object in the manager\nhelp: receive a proxy as one of the type that it \
+         was sent as"
+    )]
+    NoSuchObject,
+
+    /// A manager's object was called by a function that is being called on it.
+    #[error(
+        "the object is in the middle of the call that this one is a part of\nhelp: an object \
+         cannot call itself through a proxy; use the `&mut` that the function has got"
+    )]
+    CallsItself,
+
+    /// A handle is used in a process that was forked from the one that it
+    /// belongs to.
+    #[error(
+        "this handle belongs to the process that this one was forked from\nhelp: give it to the \
+         process as an argument"
+    )]
+    NotInherited,
+
     /// The operating system refused something.
     #[error("cannot {what}: {source}{}", hint(source))]
     System {
@@ -405,10 +466,14 @@ impl Error {
             Self::StartTimedOut { .. }
             | Self::NeverBegan { .. }
             | Self::ProcessDied { .. }
+            | Self::ManagerEnded { .. }
+            | Self::ManagerDied { .. }
             | Self::WorkerDied { .. }
             | Self::Broken
             | Self::PoolDropped => "worker-died",
-            Self::TaskPanicked { .. } | Self::ProcessPanicked { .. } => "task-panicked",
+            Self::TaskPanicked { .. }
+            | Self::ProcessPanicked { .. }
+            | Self::CallPanicked { .. } => "task-panicked",
             Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
             Self::Closed | Self::TooManyTasksDone | Self::ReleasedTooOften { .. } => "misuse",
             Self::OwnerDied { .. } => "owner-died",
@@ -421,6 +486,10 @@ impl Error {
             | Self::Decode { .. }
             | Self::Garbled { .. }
             | Self::Damaged { .. }
+            | Self::ManagerOverloaded { .. }
+            | Self::NoSuchObject
+            | Self::CallsItself
+            | Self::NotInherited
             | Self::Start { .. }
             | Self::System { .. } => "system",
         }

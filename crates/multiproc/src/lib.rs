@@ -99,6 +99,7 @@ mod descriptors;
 mod error;
 mod event_fd;
 mod futex;
+mod manager;
 mod memory;
 mod pool;
 mod process;
@@ -118,6 +119,10 @@ pub use crew::{Crew, cpu_count, host_cpu_count};
 pub use descriptors::ParentEnd;
 pub use error::{Error, Result};
 pub use event_fd::EventFd;
+pub use manager::{
+    CounterProxy, DictProxy, ListProxy, Manager, ManagerBuilder, ManagerHandle, Portable, Proxy,
+    ValueProxy,
+};
 pub use memory::SharedMemory;
 pub use pool::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
 pub use process::{

@@ -1,7 +1,7 @@
 //! What a worker executes again and again.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe, PanicHookInfo},
     sync::Once,
 };
@@ -101,6 +101,8 @@ pub struct TaskPanic {
 
 thread_local! {
     static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Inside of [`TaskPanic::catch`].
+    static IS_CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
 impl TaskPanic {
@@ -126,6 +128,31 @@ impl TaskPanic {
                 print(info);
             }));
         });
+    }
+
+    /// Makes this process keep the place and message of a panic inside of
+    /// [`catch`](Self::catch), and print all others as before. For processes
+    /// that run code of several users' making.
+    pub(crate) fn capture_caught() {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if IS_CATCHING.get() {
+                LAST_PANIC.set(Some(describe(info)));
+            } else {
+                print(info);
+            }
+        }));
+    }
+
+    /// Runs `f`; if it panics, says where.
+    pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Self> {
+        let outer = IS_CATCHING.replace(true);
+        // Unwind safe: callers say what they do with what is half-changed.
+        let outcome = panic::catch_unwind(AssertUnwindSafe(f));
+        // A payload's own drop can panic too.
+        let outcome = outcome.map_err(|payload| std::mem::forget(payload));
+        IS_CATCHING.set(outer);
+        outcome.map_err(|()| Self::take())
     }
 
     fn take() -> Self {

@@ -7,6 +7,7 @@ mod board;
 mod connection;
 mod contexts;
 mod isolation;
+mod manager;
 mod memory;
 mod process;
 mod queue;
