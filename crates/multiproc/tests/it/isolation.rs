@@ -58,7 +58,7 @@ fn isolated<F: Fn(Vec<u8>) + Copy + Send + 'static>(payload: Vec<u8>, test: F) {
     leaves_nothing(group);
 }
 
-fn leaves_nothing(group: i32) {
+pub(crate) fn leaves_nothing(group: i32) {
     let deadline = Instant::now() + GONE_WITHIN;
     while !members(group).is_empty() {
         if Instant::now() > deadline {
@@ -84,7 +84,7 @@ pub(crate) fn open_descriptors() -> Vec<String> {
 
 /// The group's processes: the content of their `/proc/PID/stat` up to the
 /// state. Zombies count as gone: their parent has not looked yet.
-fn members(group: i32) -> Vec<String> {
+pub(crate) fn members(group: i32) -> Vec<String> {
     let stats = std::fs::read_dir("/proc").unwrap().flatten();
     let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
     stats

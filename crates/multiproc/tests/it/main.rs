@@ -6,6 +6,7 @@
 mod board;
 mod connection;
 mod contexts;
+mod examples;
 mod isolation;
 mod manager;
 mod memory;
