@@ -35,7 +35,8 @@ fn main() -> Result<()> {
     for method in StartMethod::ALL {
         // The first one pays for what is needed once: the fork server itself.
         let first = start_and_join(method)?;
-        let mut times: Vec<_> = (0..ROUNDS).map(|_| start_and_join(method)).collect::<Result<_>>()?;
+        let mut times: Vec<_> =
+            (0..ROUNDS).map(|_| start_and_join(method)).collect::<Result<_>>()?;
         times.sort();
         let [first, median] = [first, times[ROUNDS / 2]].map(|time| time.as_secs_f64() * 1e3);
         let _ = writeln!(out, "{method:<12}{first:>7.3} ms{median:>7.3} ms");

@@ -29,8 +29,7 @@ fn main() -> multiproc::Result<()> {
     let pause = std::env::args().nth(1).and_then(|millis| millis.parse().ok()).unwrap_or(200);
     let pause = Duration::from_millis(pause);
     let begin = Instant::now();
-    let mut workers: Vec<_> =
-        (1..=5).map(|number| Process::new(work, (number, pause))).collect();
+    let mut workers: Vec<_> = (1..=5).map(|number| Process::new(work, (number, pause))).collect();
     for worker in &mut workers {
         worker.start()?;
     }

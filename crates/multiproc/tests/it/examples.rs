@@ -85,7 +85,8 @@ fn random_strings_prints_four_that_differ_and_have_the_length_asked_for() {
     for (arguments, length) in [(&[][..], 5), (&["12"][..], 12)] {
         let output = run("random_strings", arguments, Stdio::piped());
         let list = output.strip_prefix("[\"").and_then(|list| list.strip_suffix("\"]\n"));
-        let strings: HashSet<_> = list.unwrap_or_else(|| panic!("{output}")).split("\", \"").collect();
+        let strings: HashSet<_> =
+            list.unwrap_or_else(|| panic!("{output}")).split("\", \"").collect();
         assert_eq!(strings.len(), 4, "{output}");
         for string in strings {
             assert!(string.chars().all(|c| c.is_ascii_alphanumeric()), "{output}");
@@ -113,7 +114,8 @@ fn continents_prints_the_default_and_the_three_given() {
 #[test]
 fn fifo_prints_the_colours_as_they_went_in() {
     let colours = "item no: 1 red\nitem no: 2 green\nitem no: 3 blue\nitem no: 4 black\n";
-    let expected = format!("pushing items to queue:\n{colours}\npopping items from queue:\n{colours}");
+    let expected =
+        format!("pushing items to queue:\n{colours}\npopping items from queue:\n{colours}");
     assert_eq!(output_of("fifo"), expected);
 }
 
