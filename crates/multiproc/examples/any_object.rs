@@ -37,7 +37,7 @@ impl fmt::Debug for Object {
 
 fn put_objects(queue: Queue<Vec<Object>>) {
     let objects = vec![Object::Number(42), Object::None, Object::Text("hello".to_owned())];
-    queue.put(objects).expect("nobody closes it");
+    queue.put(&objects).expect("nobody closes it");
 }
 
 fn main() -> multiproc::Result<()> {

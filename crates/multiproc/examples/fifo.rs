@@ -18,9 +18,9 @@ fn main() -> multiproc::Result<()> {
     let mut out = stdout();
     let queue = Queue::new()?;
     let _ = writeln!(out, "pushing items to queue:");
-    for (number, colour) in (1..).zip(["red", "green", "blue", "black"]) {
+    for (number, colour) in (1..).zip(["red", "green", "blue", "black"].map(String::from)) {
         let _ = writeln!(out, "item no: {number} {colour}");
-        queue.put(colour.to_owned())?;
+        queue.put(&colour)?;
     }
     let _ = writeln!(out, "\npopping items from queue:");
     let mut number = 1;

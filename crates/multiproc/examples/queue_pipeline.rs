@@ -16,14 +16,14 @@ use multiproc::{Process, Queue};
 
 fn put_cubes(cubes: Queue<u64>) {
     for number in 1..=10_u64 {
-        cubes.put(number.pow(3)).expect("open until this process has ended");
+        cubes.put(&number.pow(3)).expect("open until this process has ended");
     }
 }
 
 fn add_one((cubes, sums): (Queue<u64>, Queue<u64>)) {
     for cube in &cubes {
         let cube = cube.expect("a cube is put whole");
-        sums.put(cube + 1).expect("open until this process has ended");
+        sums.put(&(cube + 1)).expect("open until this process has ended");
     }
 }
 

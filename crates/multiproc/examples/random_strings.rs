@@ -16,7 +16,7 @@ use rand::distr::{Alphanumeric, SampleString};
 fn put_random_string((length, output): (usize, Queue<String>)) {
     // Each process has a generator of its own, seeded by the operating system.
     let string = Alphanumeric.sample_string(&mut rand::rng(), length);
-    output.put(string).expect("open until this process has ended");
+    output.put(&string).expect("open until this process has ended");
 }
 
 fn main() -> multiproc::Result<()> {

@@ -25,7 +25,7 @@ fn work((tasks, done): (Queue<String>, Queue<String>)) {
             Ok(task) => {
                 sleep(Duration::from_millis(50)); // the work
                 let report = format!("{task} is done by {}", current_process().name());
-                done.put(report).expect("open until this process has ended");
+                done.put(&report).expect("open until this process has ended");
             }
             Err(Error::Empty) => break,
             Err(error) => panic!("{error}"),
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     multiproc::init();
     let (tasks, done) = (Queue::new()?, Queue::new()?);
     for number in 0..10 {
-        tasks.put(format!("Task no {number}"))?;
+        tasks.put(&format!("Task no {number}"))?;
     }
     let mut processes: Vec<_> =
         (0..4).map(|_| Process::new(work, (tasks.clone(), done.clone()))).collect();
