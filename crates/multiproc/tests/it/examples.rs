@@ -20,7 +20,11 @@ use crate::isolation::{WATCHDOG, leaves_nothing, members};
 fn executable(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.ancestors().nth(2).unwrap().join("examples").join(example);
-    assert!(built.exists(), "{} is missing: `cargo build --examples`", built.display());
+    assert!(
+        built.exists(),
+        "{} is missing; `cargo test` without `--test` builds it",
+        built.display()
+    );
     built
 }
 
