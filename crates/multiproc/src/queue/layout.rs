@@ -35,6 +35,10 @@ pub(super) const KEPT_FOR_LARGE_ITEMS: usize = 64 << 20;
 /// well have a thousand queues.
 const LARGEST_RESERVATION: usize = 1 << 37;
 
+/// One queue takes at most one in so many bytes of what a process may have at
+/// all if that is limited. The process wants the others for something else.
+const SHARE_OF_ADDRESS_SPACE: u64 = 32;
+
 /// Address space for the header and the first area.
 const LEAST_RESERVATION: usize = 2 * FIRST_AREA;
 
@@ -165,19 +169,21 @@ fn reserve() -> Result<SharedMemory> {
 }
 
 /// Address space whose largest area, the upper half, is not smaller than the
-/// machine's memory.
+/// machine's memory, as far as limits allow.
 fn most_useful() -> Result<usize> {
     let machine =
         sysinfo().map_or(LARGEST_RESERVATION as u64, |info| info.ram_total() + info.swap_total());
-    let wanted = (machine as usize).saturating_mul(2).checked_next_power_of_two();
+    let wanted = machine.saturating_mul(2).checked_next_power_of_two().unwrap_or(u64::MAX);
+    let limit = |resource| getrlimit(resource).map_or(u64::MAX, |(soft, _)| soft);
     // To make a file larger than this limit would raise SIGXFSZ.
-    let file_size = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft);
+    let file_size = limit(Resource::RLIMIT_FSIZE);
     if file_size < LEAST_RESERVATION as u64 {
         let source = std::io::Error::from_raw_os_error(libc::EFBIG);
         return Err(Error::Memory { bytes: LEAST_RESERVATION, source });
     }
-    let allowed = 1 << file_size.ilog2().min(usize::BITS - 1);
-    Ok(wanted.unwrap_or(LARGEST_RESERVATION).min(LARGEST_RESERVATION).min(allowed))
+    let share = (limit(Resource::RLIMIT_AS) / SHARE_OF_ADDRESS_SPACE).max(LEAST_RESERVATION as u64);
+    let allowed = 1 << file_size.min(share).ilog2();
+    Ok(wanted.min(LARGEST_RESERVATION as u64).min(allowed) as usize)
 }
 
 #[cfg(test)]
