@@ -24,7 +24,9 @@ fn produce((orders, items): Endpoints) {
 /// Gets as many items as it is told to, and says when it has them.
 fn consume((orders, items, done): (Queue<u64>, Queue<u64>, Queue<u64>)) {
     for order in orders.iter().map(Result::unwrap) {
-        (0..order).for_each(|_| drop(black_box(items.get().unwrap())));
+        for _ in 0..order {
+            black_box(items.get().unwrap());
+        }
         done.put(&order).unwrap();
     }
 }
@@ -59,7 +61,9 @@ fn between_processes(c: &mut Criterion) {
             b.iter_custom(|count| {
                 let start = Instant::now();
                 orders.put(&count).unwrap();
-                (0..count).for_each(|_| drop(black_box(items.get().unwrap())));
+                for _ in 0..count {
+                    black_box(items.get().unwrap());
+                }
                 start.elapsed()
             });
         });
@@ -85,7 +89,9 @@ fn two_to_two(c: &mut Criterion) {
                 to_get.put(&count).unwrap();
                 to_put.put(&count).unwrap();
             }
-            (0..2).for_each(|_| drop(done.get().unwrap()));
+            for _ in 0..2 {
+                done.get().unwrap();
+            }
             start.elapsed()
         });
     });

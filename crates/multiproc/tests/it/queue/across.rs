@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{join, started};
 use crate::with_every_start_method;
 
+/// Numbers, each with who has put it.
+type Numbered = Queue<(u8, u32)>;
+
 #[test]
 fn closing_wakes_those_who_wait_in_other_processes_and_loses_nothing() {
     with_every_start_method(|method| {
@@ -30,15 +33,15 @@ fn closing_wakes_those_who_wait_in_other_processes_and_loses_nothing() {
 #[test]
 fn siblings_and_grandchildren_use_the_queue_that_their_ancestor_made() {
     with_every_start_method(|method| {
-        let queue = Queue::<(u8, u32)>::bounded(10).unwrap();
-        let put = |(who, queue): (u8, Queue<(u8, u32)>)| {
+        let queue = Numbered::bounded(10).unwrap();
+        let put = |(who, queue): (u8, Numbered)| {
             (0..1000).for_each(|number| queue.put(&(who, number)).unwrap());
         };
         let sibling = started(method, put, (1, queue.clone()));
         let child = started(
             method,
-            |(method, queue): (u8, Queue<(u8, u32)>)| {
-                let put = |(who, queue): (u8, Queue<(u8, u32)>)| {
+            |(method, queue): (u8, Numbered)| {
+                let put = |(who, queue): (u8, Numbered)| {
                     (0..1000).for_each(|number| queue.put(&(who, number)).unwrap());
                 };
                 join(started(StartMethod::ALL[method as usize], put, (2, queue)));
@@ -61,9 +64,9 @@ fn siblings_and_grandchildren_use_the_queue_that_their_ancestor_made() {
 fn two_producers_and_two_consumers_pass_every_item_once_and_in_order() {
     with_every_start_method(|method| {
         const EACH: u32 = 20_000;
-        let items = Queue::<(u8, u32)>::bounded(100).unwrap();
+        let items = Numbered::bounded(100).unwrap();
         let sums = Queue::<(u64, u64)>::new().unwrap();
-        let consume = |(items, sums): (Queue<(u8, u32)>, Queue<(u64, u64)>)| {
+        let consume = |(items, sums): (Numbered, Queue<(u64, u64)>)| {
             let (mut last, mut count, mut sum) = ([None; 2], 0, 0);
             for (producer, number) in items.iter().map(Result::unwrap) {
                 let last = last[producer as usize].replace(number);
@@ -73,7 +76,7 @@ fn two_producers_and_two_consumers_pass_every_item_once_and_in_order() {
             }
             sums.put(&(count, sum)).unwrap();
         };
-        let produce = |(who, items): (u8, Queue<(u8, u32)>)| {
+        let produce = |(who, items): (u8, Numbered)| {
             (0..EACH).for_each(|number| items.put(&(who, number)).unwrap());
         };
         let consumers: Vec<Process> =

@@ -126,7 +126,9 @@ fn producers_killed_at_random_leave_whole_items_in_order_and_others_go_on() {
     with_every_start_method(|method| {
         let queue = Queue::bounded(50).unwrap();
         let produce = |(who, queue): (u32, Queue<Sealed>)| {
-            (0..).for_each(|number| queue.put(&Sealed::new(who, number)).unwrap());
+            for number in 0.. {
+                queue.put(&Sealed::new(who, number)).unwrap();
+            }
         };
         let mut count = 0;
         let mut producer = || {
@@ -201,7 +203,11 @@ fn a_killed_parent_takes_its_children_along_and_the_queue_goes_on() {
         let parent = started(
             method,
             |(method, queue, has_children): (u8, Queue<u64>, SimpleQueue<()>)| {
-                let put = |queue: Queue<u64>| (0..).for_each(|number| queue.put(&number).unwrap());
+                let put = |queue: Queue<u64>| {
+                    for number in 0.. {
+                        queue.put(&number).unwrap();
+                    }
+                };
                 let children =
                     [0; 2].map(|_| started(StartMethod::ALL[method as usize], put, queue.clone()));
                 has_children.put(&()).unwrap();
@@ -210,7 +216,9 @@ fn a_killed_parent_takes_its_children_along_and_the_queue_goes_on() {
             (method as u8, queue.clone(), has_children.clone()),
         );
         has_children.get().unwrap();
-        (0..100).for_each(|_| drop(queue.get().unwrap()));
+        for _ in 0..100 {
+            queue.get().unwrap();
+        }
         killed(parent);
         // The grandchildren end soon after; what they have put is there.
         while queue.get_timeout(Duration::from_millis(200)).is_ok() {}
