@@ -12,6 +12,10 @@
 //! | `RawValue.value`; `RawArray[5]` | 76 ns; 93 ns |
 //! | `Array[5]` | 1133 ns |
 //! | `ShareableList[1]`; `ShareableList[1] = 5` | 3.7 µs; 6.3 µs |
+//!
+//! Ours at that time, the quickest samples: create and drop 14 µs; write and
+//! read 1 MiB 86 µs each, from an array of bytes 387 µs; a locked value or
+//! element 27 ns; without a lock 1 ns, `fetch_add` 8 ns; list 76 and 46 ns.
 
 use std::hint::black_box;
 

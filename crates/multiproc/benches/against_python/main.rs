@@ -14,6 +14,24 @@
 //! before the clock runs. Nothing is pinned; where two processes wake each
 //! other, the time is mostly the kernel's for that.
 //!
+//! The first full run, on two cores that compilers kept busy:
+//!
+//! ```text
+//! multiproc against Python 3.11.7; load of the machine 13.29
+//! medians of 21 rounds; ratio: the other's time / ours [quartiles]
+//!
+//!                           ours   other          ratio                goal
+//! start+join, spawn      3.84 ms CPython  292 ms  77.4x [54.7-131]    ≥ 40x met
+//! start+join, forkserver  808 µs CPython 29.1 ms  37.9x [29.0-52.1]   ≥ 60x missed
+//! start+join, fork        845 µs CPython 12.8 ms  17.6x [11.2-31.5]    ≥ 5x met
+//! pipe round trip        20.6 µs CPython  102 µs  4.72x [4.52-5.44]       -
+//! pipe round trip        22.5 µs pipe(2) 11.3 µs  0.50x [0.42-0.63] ≥ 0.91x missed
+//! lock, uncontended      89.3 ns CPython  370 ns  4.14x [3.80-4.88] < 30 ns missed
+//! event round trip       3.65 µs CPython 17.5 µs  4.92x [4.73-5.15]       -
+//! barrier round          11.1 µs CPython 80.3 µs  7.38x [6.12-8.97]       -
+//! queue, 1 to 1, an item  747 ns CPython 35.5 µs  49.7x [44.8-64.2]   ≥ 20x met
+//! ```
+//!
 //! `--quick` takes 5 rounds instead of 21; a name takes the lines that
 //! contain it. Without `--bench`, as under `cargo test`, it is one round of
 //! everything.
@@ -88,6 +106,14 @@ const COMPARISONS: &[Comparison] = &[
         goal: Goal::None,
     },
     Comparison {
+        name: "barrier round",
+        ours: ours::barrier,
+        counts: [1_000, 200],
+        other: || python::start("barrier"),
+        other_name: "CPython",
+        goal: Goal::None,
+    },
+    Comparison {
         name: "queue, 1 to 1, an item",
         ours: ours::queue,
         counts: [200_000, 5_000],
@@ -121,8 +147,12 @@ fn main() -> ExitCode {
         println!("skipped: there is no python3 to compare with");
         return ExitCode::SUCCESS;
     };
-    println!("multiproc against {version}; medians of {rounds} rounds, ratios [quartiles]\n");
-    println!("{:<22} {:>8} {:>18} {:>7} {:<14} {:>7}", "", "ours", "other", "ratio", "", "goal");
+    println!("multiproc against {version}; load of the machine {}", load());
+    println!("medians of {rounds} rounds; ratio: the other's time / ours [quartiles]\n");
+    println!(
+        "{:<22} {:>7} {:>7} {:>7} {:>6} {:<11} {:>7}",
+        "", "ours", "other", "", "ratio", "", "goal"
+    );
     for comparison in COMPARISONS.iter().filter(|comparison| comparison.name.contains(&name)) {
         print!("{:<22} ", comparison.name);
         let _ = std::io::stdout().flush();
@@ -134,7 +164,7 @@ fn main() -> ExitCode {
 fn print_outcome(comparison: &Comparison, outcome: &Outcome) {
     let Quartiles { low, median, high } = outcome.ratio;
     println!(
-        "{:>8} {:>8} {:>9} {:>7} {:<14} {:>7} {}",
+        "{:>7} {:>7} {:>7} {:>6} {:<11} {:>7} {}",
         time(outcome.ours.median),
         comparison.other_name,
         time(outcome.other.median),
@@ -147,6 +177,13 @@ fn print_outcome(comparison: &Comparison, outcome: &Outcome) {
             None => "",
         }
     );
+}
+
+/// Processes that wanted a core of late: with more than a few beside it, a run
+/// says little about times and not too much about ratios.
+fn load() -> String {
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    averages.split(' ').next().unwrap_or("unknown").to_owned()
 }
 
 /// Three digits or so.

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use multiproc::{Connection, Descriptor, Event, Lock, Process, Queue, StartMethod, pipe};
+use multiproc::{Barrier, Connection, Descriptor, Event, Lock, Process, Queue, StartMethod, pipe};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::compare::Side;
@@ -132,6 +132,20 @@ pub(crate) fn event() -> Side {
             ping.set();
             pong.wait();
             pong.clear();
+        }
+    })
+}
+
+pub(crate) fn barrier() -> Side {
+    fn arrive(barrier: Barrier) {
+        while barrier.wait().is_ok() {}
+    }
+    let barrier = Barrier::new(2).expect("a barrier can be made");
+    let peer = Peer::start(arrive, barrier.clone());
+    timed(move |count| {
+        let _ = &peer;
+        for _ in 0..count {
+            barrier.wait().expect("the peer lives");
         }
     })
 }

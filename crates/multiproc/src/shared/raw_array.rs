@@ -21,7 +21,8 @@ impl Kind for Array {
 /// array. An element whose size is 1, 2, 4 or 8 bytes is read and written at
 /// once; a larger one can be seen half old and half new, so use a
 /// [`SharedArray`](crate::SharedArray) if that matters. Whoever sees an element also
-/// sees everything that its writer had done before.
+/// sees everything that its writer had done before. For bytes by the megabyte,
+/// [`SharedMemory`](crate::SharedMemory) is several times as quick.
 ///
 /// ```
 /// use multiproc::{Process, RawArray};
