@@ -342,7 +342,7 @@ fn a_socket_that_somebody_has_made_non_blocking_is_waited_for_all_the_same() {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     in_a_process_of_its_own(|| {
         let (ours, theirs) = pipe().unwrap();
-        fcntl(&ours.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        fcntl(ours.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         let child = |connection: Connection| {
             asleep(nix::unistd::getppid().as_raw());
             connection.send("awake").unwrap();
