@@ -1,6 +1,6 @@
 //! What can go wrong, told so that the reader knows what to do.
 
-use std::{io, ops::Range};
+use std::{fmt, io, ops::Range};
 
 use crate::{ExitStatus, StartMethod, WhyBroken};
 
@@ -8,7 +8,11 @@ use crate::{ExitStatus, StartMethod, WhyBroken};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something could not be done.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` writes the message, as `Display` does: a `main` that returns
+/// [`Result`] prints its error with `Debug`, and what to do about it must be
+/// in there.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// `fork` in a process with threads.
@@ -441,6 +445,12 @@ pub enum Error {
     },
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
     /// A word for the kind of error, for programs that record it: one of
     /// `unsupported`, `misuse`, `out-of-memory`, `worker-died`,
@@ -542,5 +552,18 @@ pub(crate) fn hint(source: &io::Error) -> &'static str {
         }
         Some(libc::ENOMEM) => "\nhelp: free memory, or start fewer workers",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_fails_prints_the_message_and_what_to_do() {
+        let outcome: Result<()> = Err(Error::ForkWithThreads { threads: 3 });
+        let printed = format!("{outcome:?}");
+        assert!(printed.starts_with("Err(cannot fork: this process runs 3 threads"), "{printed}");
+        assert!(printed.contains("\nhelp: "), "{printed}");
     }
 }
