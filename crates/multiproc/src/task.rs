@@ -150,7 +150,7 @@ impl TaskPanic {
         // Unwind safe: callers say what they do with what is half-changed.
         let outcome = panic::catch_unwind(AssertUnwindSafe(f));
         // A payload's own drop can panic too.
-        let outcome = outcome.map_err(|payload| std::mem::forget(payload));
+        let outcome = outcome.map_err(std::mem::forget);
         IS_CATCHING.set(outer);
         outcome.map_err(|()| Self::take())
     }

@@ -51,7 +51,8 @@ impl Client {
         let Some(client) = registered(server) else {
             return Self::new(server, holder, connection);
         };
-        // No answer if the server has ended, as every call will say.
+        // The server closes the connection when it has done it, or because it
+        // has ended, which every call will say.
         if connection.send(&ToServer::MergeInto(client.holder)).is_ok() {
             let _ = connection.recv::<()>();
         }

@@ -183,7 +183,7 @@ impl Server {
         // An event of a holder that left while it waited in the list is nobody's.
         let Some(connection) = self.connection(holder) else { return };
         match connection.recv_timeout(Duration::ZERO) {
-            Ok(message) => self.obey(holder, &connection, message),
+            Ok(message) => self.obey(holder, message),
             // A descriptor that this process had no room for: who sent it sees
             // that it was closed.
             Err(Error::TimedOut | Error::System { .. }) => {}
@@ -192,7 +192,7 @@ impl Server {
         }
     }
 
-    fn obey(&'static self, holder: HolderId, connection: &Connection, message: ToServer) {
+    fn obey(&'static self, holder: HolderId, message: ToServer) {
         match message {
             ToServer::Lend { object, holder: lent } => self.welcome(lent, object),
             ToServer::Answer { caller } => {
@@ -208,10 +208,7 @@ impl Server {
                 }
             }
             ToServer::MergeInto(into) => {
-                if self.state().references.merge(holder, into) {
-                    // It waits for this only; if it is gone, so much the better.
-                    let _ = connection.send_timeout(&(), Duration::ZERO);
-                }
+                self.state().references.merge(holder, into);
                 self.dismiss(holder);
             }
         }

@@ -43,7 +43,8 @@ pub(super) enum ToServer {
     Answer { caller: Connection },
     /// One reference less to each of these.
     Release(Vec<ObjectId>),
-    /// What this holder has goes to another one. The answer is `()`.
+    /// What this holder has goes to another one. The answer is the end of this
+    /// connection.
     MergeInto(HolderId),
 }
 

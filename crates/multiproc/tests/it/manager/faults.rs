@@ -12,7 +12,7 @@ use nix::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Stop, in_another_process, manager, started, succeeds};
+use super::{Stop, in_another_process, manager, started, stop, succeeds};
 use crate::{in_a_process_of_its_own, with_every_start_method};
 
 #[test]
@@ -170,7 +170,7 @@ fn a_stopped_client_holds_up_nobody() {
             (manager.list_from(vec![7; 300_000]).unwrap(), counter.clone(), theirs),
         );
         ours.recv::<()>().unwrap();
-        kill(Pid::from_raw(caller.pid().unwrap()), Signal::SIGSTOP).unwrap();
+        stop(caller.pid().unwrap());
         for _ in 0..20 {
             counter.add(1).unwrap();
             drop(manager.list_from([1]).unwrap());

@@ -6,6 +6,10 @@ mod ported;
 mod shutdown;
 
 use multiproc::{Connection, Context, Manager, Process, StartMethod, pipe};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 fn manager(method: StartMethod) -> Manager {
@@ -36,6 +40,16 @@ where
     F: Fn(A) + Copy + Send + 'static,
 {
     succeeds(started(method, target, arguments));
+}
+
+/// Stops a process and waits until all of its threads have noticed.
+fn stop(pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    let is_stopped = |stat: String| stat.rsplit_once(") ").unwrap().1.starts_with('T');
+    let tasks = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    while !tasks()
+        .all(|task| std::fs::read_to_string(task.path().join("stat")).is_ok_and(is_stopped))
+    {}
 }
 
 /// The two ends of a place where a function waits until it is told to go on.

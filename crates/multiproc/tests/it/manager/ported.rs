@@ -1,7 +1,7 @@
 //! Behaviours of CPython's managers, by the names of its tests.
 
 use multiproc::{
-    Connection, CounterProxy, DictProxy, ListProxy, Manager, ManagerHandle, Proxy, Result,
+    Connection, CounterProxy, DictProxy, ListProxy, Manager, ManagerHandle, Proxy, Queue, Result,
     StartMethod, ValueProxy, pipe,
 };
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,25 @@ fn test_dict_proxy_nested() {
     });
 }
 
+#[test]
+fn test_nested_queue() {
+    with_every_start_method(|method| {
+        let manager = manager(method);
+        let list = manager.list_from([Queue::new().unwrap()]).unwrap();
+        let dict = manager.dict_from([(0, Queue::new().unwrap())]).unwrap();
+        in_another_process(
+            method,
+            |(list, dict): (ListProxy<Queue<i32>>, DictProxy<u8, Queue<i32>>)| {
+                list.get(0).unwrap().unwrap().put(&123).unwrap();
+                dict.get(&0).unwrap().unwrap().put(&456).unwrap();
+            },
+            (list.clone(), dict.clone()),
+        );
+        assert_eq!(list.get(0).unwrap().unwrap().get().unwrap(), 123);
+        assert_eq!(dict.get(&0).unwrap().unwrap().get().unwrap(), 456);
+    });
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Person {
     name: String,
@@ -211,17 +230,17 @@ impl Foo for Proxy<FooBar> {
 }
 
 fn common(manager: &Manager, method: StartMethod) {
-    let foo = manager.create(FooBar::new, 6).unwrap();
+    let object = manager.create(FooBar::new, 6).unwrap();
     in_another_process(
         method,
-        |foo: Proxy<FooBar>| {
-            assert!(foo.f().unwrap().starts_with("f() 7 of"));
-            let error = foo.g().unwrap_err().to_string();
+        |object: Proxy<FooBar>| {
+            assert!(object.f().unwrap().starts_with("f() 7 of"));
+            let error = object.g().unwrap_err().to_string();
             assert!(error.contains("ported.rs") && error.contains("g() has no value"), "{error}");
         },
-        foo.clone(),
+        object.clone(),
     );
-    assert!(foo.f().unwrap().starts_with("f() 8 of"));
+    assert!(object.f().unwrap().starts_with("f() 8 of"));
 }
 
 #[test]
@@ -312,7 +331,11 @@ fn what_several_processes_add_is_all_there() {
     with_every_start_method(|method| {
         let manager = manager(method);
         let counter = manager.counter().unwrap();
-        let add = |counter: CounterProxy| (0..200).for_each(|_| drop(counter.add(1).unwrap()));
+        let add = |counter: CounterProxy| {
+            for _ in 0..200 {
+                counter.add(1).unwrap();
+            }
+        };
         let adders = [(); 4].map(|()| started(method, add, counter.clone()));
         adders.into_iter().for_each(succeeds);
         assert_eq!(counter.get().unwrap(), 800);

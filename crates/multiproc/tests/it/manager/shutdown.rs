@@ -8,7 +8,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{Stop, manager, started, succeeds};
+use super::{Stop, manager, started, stop, succeeds};
 use crate::{WATCHDOG, in_a_process_of_its_own, with_every_start_method};
 
 fn signal(manager: &Manager, signal: Signal) {
@@ -131,7 +131,10 @@ fn a_manager_that_exits_in_a_call_is_an_error_and_its_shutdown_tells_how() {
     with_every_start_method(|method| {
         let manager = manager(method);
         let object = manager.create(|()| 0, ()).unwrap();
-        let error = object.call(|_, ()| std::process::exit(3), ()).map(|()| ()).unwrap_err();
+        let exit = |_: &mut i32, code: i32| {
+            std::process::exit(code);
+        };
+        let error = object.call::<_, (), _>(exit, 3).unwrap_err();
         has_ended(error, manager.pid());
         let error = manager.shutdown().unwrap_err();
         assert!(error.to_string().contains("ended with exit code 3"), "{error}");
@@ -148,7 +151,7 @@ fn a_stopped_manager_lets_calls_time_out_and_goes_on_afterwards() {
             *n
         };
         assert_eq!(object.call(add, 1).unwrap(), 1);
-        signal(&manager, Signal::SIGSTOP);
+        stop(manager.pid() as i32);
         for _ in 0..3 {
             let error = object.call_timeout(add, 10, Duration::from_millis(10)).unwrap_err();
             assert!(matches!(error, Error::TimedOut), "{error}");
