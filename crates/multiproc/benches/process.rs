@@ -1,11 +1,11 @@
 //! Starting a process that does nothing, and joining it.
 //!
 //! CPython's figures for the same, `p = context.Process(target=nothing);
-//! p.start(); p.join()` without any module imported by the program, on a
-//! two-core virtual machine (CPython 3.13, median): spawn 54 ms, forkserver
-//! 23 ms, fork 1.97 ms. `scripts/` of this crate measures them again.
+//! p.start(); p.join()`, on a two-core virtual machine (CPython 3.13): spawn
+//! 54 ms, forkserver 23 ms, fork 1.97 ms. The bench `against_python` measures
+//! both in one run.
 //!
-//! `value` is what the round trip of an argument and a result adds.
+//! `value` is what an argument and a result add.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use multiproc::{Context, StartMethod};

@@ -15,6 +15,11 @@ use multiproc::{
     Error, Process, StartMethod, context, current_process, default_start_method, init,
     set_start_method,
 };
+use tracing::{
+    Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
 
 /// Longer than anything here takes on a machine that is not on fire.
 const WATCHDOG: Duration = Duration::from_secs(60);
@@ -71,6 +76,18 @@ const PROGRAMS: &[Program] = &[
         name: "the default start method is settled by its first use",
         main: uses_the_default,
         prints: "the default start method is forkserver and cannot be set any more\n",
+    },
+    Program {
+        name: "events tell of starts, ends and a fork server that was replaced",
+        main: tells_events,
+        prints: "process started name=observed method=spawn\n\
+                 process ended name=observed code=3\n\
+                 process started name=Process-2 method=forkserver\n\
+                 process ended name=Process-2 code=0\n\
+                 process ended name=forkserver code=-9\n\
+                 fork server relaunched\n\
+                 process started name=Process-3 method=forkserver\n\
+                 process ended name=Process-3 code=0\n",
     },
 ];
 
@@ -227,4 +244,58 @@ fn uses_the_default() {
     process.start().unwrap();
     process.join().unwrap();
     println!("{}", first_line(set_start_method(StartMethod::Spawn).unwrap_err()));
+}
+
+/// Prints the events of this crate, without the process ids.
+struct Printing;
+
+impl Subscriber for Printing {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "multiproc"
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields(String, String);
+        impl Visit for Fields {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                match field.name() {
+                    "message" => self.0 = format!("{value:?}"),
+                    "pid" => {}
+                    name => self.1 += &format!(" {name}={value:?}").replace('"', ""),
+                }
+            }
+        }
+        let mut fields = Fields(String::new(), String::new());
+        event.record(&mut fields);
+        println!("{}{}", fields.0, fields.1);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+fn tells_events() {
+    init();
+    tracing::subscriber::set_global_default(Printing).unwrap();
+    let exits = |code: i32| -> () { std::process::exit(code) };
+    let mut observed = context(StartMethod::Spawn).process(exits, 3).named("observed");
+    observed.start().unwrap();
+    observed.join().unwrap();
+    let parent = |()| nix::unistd::getppid().as_raw();
+    let mut process = context(StartMethod::ForkServer).process(parent, ());
+    process.start().unwrap();
+    let server = nix::unistd::Pid::from_raw(process.result().unwrap());
+    nix::sys::signal::kill(server, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let mut process = context(StartMethod::ForkServer).process(parent, ());
+    process.start().unwrap();
+    process.join().unwrap();
 }

@@ -72,6 +72,7 @@ pub fn parent_process() -> Option<ParentProcess> {
 impl ParentProcess {
     /// Its name.
     #[must_use]
+    #[expect(clippy::misnamed_getters, reason = "the biography is the child's")]
     pub fn name(&self) -> &str {
         &self.biography.parent_name
     }

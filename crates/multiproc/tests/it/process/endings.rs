@@ -6,7 +6,7 @@ use multiproc::{
     Connection, Error, Event, Process, Sender, StartMethod, active_children, one_way_pipe, pipe,
 };
 
-use super::{children, sleep_for_ever, started};
+use super::{children_and_theirs, sleep_for_ever, started};
 use crate::{in_a_process_of_its_own, isolation::WATCHDOG, with_every_start_method};
 
 #[test]
@@ -40,7 +40,7 @@ fn a_handle_that_was_never_started_just_goes() {
 #[test]
 fn ended_processes_that_nobody_holds_are_reaped_at_the_next_start() {
     with_every_start_method(|method| {
-        let before = children().len();
+        let before = children_and_theirs().len();
         let (ours, theirs) = pipe().unwrap();
         for _ in 0..50 {
             let theirs = theirs.try_clone().unwrap();
@@ -52,8 +52,8 @@ fn ended_processes_that_nobody_holds_are_reaped_at_the_next_start() {
         let deadline = Instant::now() + WATCHDOG;
         let mut last = started(method, |()| (), ());
         last.join().unwrap();
-        while children().len() > before {
-            assert!(Instant::now() < deadline, "zombies: {:?}", children());
+        while children_and_theirs().len() > before {
+            assert!(Instant::now() < deadline, "zombies: {:?}", children_and_theirs());
             started(method, |()| (), ()).join().unwrap();
         }
         assert!(active_children().is_empty());

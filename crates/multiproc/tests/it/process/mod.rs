@@ -34,3 +34,13 @@ fn children() -> Vec<i32> {
     let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
     children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
+
+/// The same with the children of the fork server.
+fn children_and_theirs() -> Vec<i32> {
+    let of = |pid: i32| {
+        let theirs = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let theirs = theirs.unwrap_or_default();
+        theirs.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
+    };
+    children().into_iter().flat_map(|pid| [vec![pid], of(pid)].concat()).collect()
+}

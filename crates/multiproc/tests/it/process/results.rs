@@ -64,7 +64,7 @@ fn a_panic_message_of_any_length_is_told() {
     with_every_start_method(|method| {
         let mut process = started(method, silently_panic, ());
         let Err(Error::ProcessPanicked { message, .. }) = process.result() else { panic!() };
-        assert!(message.len() > 300_000);
+        assert_eq!(message.len(), 300_000);
     });
 }
 
@@ -157,7 +157,8 @@ fn the_line_is_not_what_keeps_a_process_that_was_left_behind_waiting() {
 #[test]
 fn what_was_printed_is_flushed() {
     in_a_process_of_its_own(|| {
-        for method in StartMethod::ALL {
+        // Children of the fork server have the standard output that it has.
+        for method in [StartMethod::Spawn, StartMethod::Fork] {
             let (reader, writer) = std::io::pipe().unwrap();
             let saved = nix::unistd::dup(std::io::stdout().as_fd()).unwrap();
             // What this process has in its buffer, a child must not print again.
