@@ -146,11 +146,11 @@ fn try_cube(method: StartMethod) {
 
 fn exemplary() {
     init();
-    StartMethod::ALL.map(try_cube);
+    StartMethod::ALL.into_iter().for_each(try_cube);
 }
 
 fn without_init() {
-    StartMethod::ALL.map(try_cube);
+    StartMethod::ALL.into_iter().for_each(try_cube);
 }
 
 fn late_init() {
