@@ -8,9 +8,7 @@ use std::{
 
 use multiproc::{EntryPoint, Error, Inheritance, StartMethod};
 
-use crate::{
-    end_of, in_a_process_of_its_own, isolation::open_descriptors, start, with_every_start_method,
-};
+use crate::{end_of, in_a_process_of_its_own, isolation::open_descriptors, start};
 
 #[test]
 fn a_child_gets_its_payload_and_descriptors_with_every_start_method() {
