@@ -7,15 +7,12 @@
 //! them off again. Where there is no such list, as in a file or in a queue,
 //! encoding a handle is an error.
 
-use std::{
-    cell::RefCell,
-    os::fd::{BorrowedFd, OwnedFd},
-};
+use std::{cell::RefCell, os::fd::OwnedFd, thread::LocalKey};
 
 use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de, de::DeserializeOwned, ser};
 
-use crate::{Error, Result, error::hint};
+use crate::{Error, ParentEnd, Result, error::hint};
 
 /// A value ready to cross to another process.
 #[derive(Debug, Default)]
@@ -46,12 +43,10 @@ where
     T: Serialize + ?Sized,
     S: Flavor<Output = ()>,
 {
-    // A value's own `Serialize` may encode another one; that has its own list.
-    let outer = OUTGOING.replace(Some(Vec::new()));
-    let result = postcard::serialize_with_flavor(value, sink);
-    let descriptors = OUTGOING.replace(outer).unwrap_or_default();
+    let (result, descriptors) =
+        with_list(&OUTGOING, Some(Vec::new()), || postcard::serialize_with_flavor(value, sink));
     result.map_err(encode_error::<T>)?;
-    Ok(descriptors)
+    Ok(descriptors.unwrap_or_default())
 }
 
 /// Appends the encoding of a value that holds no handles to `buffer`, which
@@ -60,10 +55,9 @@ pub(crate) fn encode_plain_into<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut Vec<u8>,
 ) -> Result<()> {
-    let outer = OUTGOING.take();
     let before = buffer.len();
-    let result = postcard::serialize_with_flavor(value, Appending(buffer));
-    OUTGOING.set(outer);
+    let serialize = || postcard::serialize_with_flavor(value, Appending(&mut *buffer));
+    let (result, _) = with_list(&OUTGOING, None, serialize);
     result.map_err(|error| {
         buffer.truncate(before);
         encode_error::<T>(error)
@@ -93,9 +87,8 @@ impl Flavor for Appending<'_> {
 
 /// The value of [`encode`], with the descriptors that came with its bytes.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], descriptors: Vec<OwnedFd>) -> Result<T> {
-    let outer = INCOMING.replace(Some(descriptors.into_iter().map(Some).collect()));
-    let decoded = postcard::take_from_bytes(bytes);
-    INCOMING.set(outer);
+    let list = Some(descriptors.into_iter().map(Some).collect());
+    let (decoded, _) = with_list(&INCOMING, list, || postcard::take_from_bytes(bytes));
     match decoded {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(Error::Decode {
@@ -104,6 +97,27 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], descriptors: Vec<OwnedFd
         }),
         Err(error) => Err(Error::Decode { type_name: std::any::type_name::<T>(), why: why(error) }),
     }
+}
+
+type Local<L> = LocalKey<RefCell<L>>;
+
+/// Runs `work`, which is or calls a user's code, with `list` in place; what it
+/// returned and what the list has become.
+///
+/// A value's own `Serialize` may encode another one, which has its own list,
+/// and it may panic: what was in place before is so again in any case.
+fn with_list<L: Default, R>(place: &'static Local<L>, list: L, work: impl FnOnce() -> R) -> (R, L) {
+    struct Outer<L: Default + 'static>(&'static Local<L>, L);
+    impl<L: Default> Drop for Outer<L> {
+        fn drop(&mut self) {
+            self.0.set(std::mem::take(&mut self.1));
+        }
+    }
+    // Left behind by a handle that another format has asked for its bytes.
+    REFUSAL.take();
+    let _outer = Outer(place, place.replace(list));
+    let result = work();
+    (result, place.take())
 }
 
 fn encode_error<T: ?Sized>(error: postcard::Error) -> Error {
@@ -130,14 +144,17 @@ pub(crate) fn refuse_to_encode<E: ser::Error>(why: impl ToString) -> E {
 
 /// For a handle's `Serialize`: puts a copy of its descriptor on the list and
 /// returns the place to write.
-pub(crate) fn attach<E: ser::Error>(descriptor: BorrowedFd<'_>) -> Result<u32, E> {
+pub(crate) fn attach<E: ser::Error>(handle: &ParentEnd<OwnedFd>) -> Result<u32, E> {
+    if !handle.is_of_this_process() {
+        return Err(refuse_to_encode(Error::NotInherited));
+    }
     OUTGOING.with_borrow_mut(|outgoing| {
         let Some(list) = outgoing else {
             return Err(refuse_to_encode(
                 "a handle can only be given to a process at its start or sent over a connection",
             ));
         };
-        let copied = descriptor.try_clone_to_owned();
+        let copied = handle.try_clone();
         list.push(copied.map_err(|error| {
             refuse_to_encode(format!("cannot copy a descriptor: {error}{}", hint(&error)))
         })?);
@@ -158,28 +175,28 @@ pub(crate) fn detach<E: de::Error>(place: u32) -> Result<OwnedFd, E> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use serde::{Deserialize, Deserializer, Serializer};
 
     use super::*;
 
-    struct Handle(OwnedFd);
+    struct Handle(ParentEnd<OwnedFd>);
 
     impl Serialize for Handle {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            attach::<S::Error>(self.0.as_fd())?.serialize(serializer)
+            attach::<S::Error>(&self.0)?.serialize(serializer)
         }
     }
 
     impl<'de> Deserialize<'de> for Handle {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            detach(u32::deserialize(deserializer)?).map(Self)
+            detach(u32::deserialize(deserializer)?).map(|file| Self(ParentEnd::new(file)))
         }
     }
 
     fn handle() -> Handle {
-        Handle(std::fs::File::open("/dev/null").unwrap().into())
+        Handle(ParentEnd::new(std::fs::File::open("/dev/null").unwrap().into()))
     }
 
     #[test]
@@ -208,5 +225,52 @@ mod tests {
         assert!(error.to_string().contains("2 of 3 bytes are left over"), "{error}");
         let error = decode::<Handle>(&[0], Vec::new()).err().unwrap();
         assert!(error.to_string().contains("did not come with it"), "{error}");
+    }
+
+    /// Panics between its handle and its end, in both directions.
+    struct Panics(Handle);
+
+    impl Serialize for Panics {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let _ = self.0.serialize(serializer);
+            panic!("while it is encoded")
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Panics {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let _ = Handle::deserialize(deserializer);
+            panic!("while it is decoded")
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_value_leaves_no_list_in_place() {
+        let encoded = catch_unwind(AssertUnwindSafe(|| encode(&Panics(handle()))));
+        assert!(encoded.is_err());
+        assert!(OUTGOING.take().is_none());
+        assert!(encode_plain_into(&handle(), &mut Vec::new()).is_err());
+
+        let Encoded { bytes, descriptors } = encode(&handle()).unwrap();
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode::<Panics>(&bytes, descriptors)));
+        assert!(decoded.is_err());
+        assert!(INCOMING.take().is_none());
+    }
+
+    #[test]
+    fn what_was_refused_elsewhere_is_not_the_reason_of_the_next_failure() {
+        // As another format does, which ends in its own error.
+        let _ = attach::<postcard::Error>(&handle().0);
+        let error = decode::<String>(&[200], Vec::new()).unwrap_err();
+        assert!(!error.to_string().contains("over a connection"), "{error}");
+        let _ = attach::<postcard::Error>(&handle().0);
+        struct Fails;
+        impl Serialize for Fails {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(ser::Error::custom("no"))
+            }
+        }
+        let error = encode_plain_into(&Fails, &mut Vec::new()).unwrap_err();
+        assert!(!error.to_string().contains("over a connection"), "{error}");
     }
 }

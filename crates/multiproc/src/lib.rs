@@ -55,12 +55,15 @@
 //!   comes next (untagged enums, `serde_json::Value`).
 //! - **Handles** of this crate, alone or inside values, as arguments, as
 //!   return values and over connections. Every one is a descriptor without a
-//!   name; with its last copy in any process the thing itself is gone.
+//!   name; with its last copy in any process the thing itself is gone (memory
+//!   that a forked child has inherited only when the child has ended).
 //!
 //! A handle reaches a child through its arguments, whatever the start method:
-//! a forked child closes the descriptors that it inherits, so that end of file
-//! means that everybody has gone. In Python's words, there is no inheritance
-//! of global variables.
+//! a forked child gives up the descriptors of this crate that it inherits, so
+//! that end of file means that everybody has gone. Handles in its parent's
+//! `static`s are of no use to it ([`Error::NotInherited`]). Files that the
+//! program has opened by other means it does inherit. In Python's words, there
+//! is no inheritance of global variables.
 //!
 //! # What if somebody dies
 //!

@@ -46,9 +46,17 @@ impl Channel {
 
     /// Another handle to the same end.
     pub(super) fn try_clone(&self) -> Result<Self> {
+        if !self.socket.is_of_this_process() {
+            return Err(Error::NotInherited);
+        }
         let copied = self.as_fd().try_clone_to_owned();
         let socket = copied.map_err(Error::system("copy a connection"))?;
         Ok(Self { socket: ParentEnd::new(socket) })
+    }
+
+    /// What it becomes in a message.
+    pub(super) fn handle(&self) -> &ParentEnd<OwnedFd> {
+        &self.socket
     }
 
     pub(super) fn send<T: Serialize + ?Sized>(
@@ -156,6 +164,7 @@ impl Channel {
                     Some(libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN) => {
                         return Err(Error::Disconnected);
                     }
+                    _ if !self.socket.is_of_this_process() => return Err(Error::NotInherited),
                     _ => return Err(Error::system("use a connection")(error)),
                 },
             }

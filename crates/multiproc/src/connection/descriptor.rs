@@ -77,7 +77,7 @@ impl AsFd for Descriptor {
 /// As the place of the descriptor among those that go with the value.
 impl Serialize for Descriptor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        codec::attach::<S::Error>(self.as_fd())?.serialize(serializer)
+        codec::attach::<S::Error>(&self.inner)?.serialize(serializer)
     }
 }
 

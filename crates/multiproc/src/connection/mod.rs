@@ -276,7 +276,7 @@ macro_rules! is_a_handle {
         /// As what it is, and the place of its descriptor.
         impl Serialize for $End {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let place = codec::attach::<S::Error>(self.as_fd())?;
+                let place = codec::attach::<S::Error>(self.channel.handle())?;
                 ($number, place).serialize(serializer)
             }
         }

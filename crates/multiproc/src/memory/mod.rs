@@ -95,15 +95,28 @@ impl SharedMemory {
     }
 
     /// Makes a range of reserved address space memory, for all processes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`], and [`Error::NotInherited`] in a forked child of the
+    /// process that this handle belongs to, which has the mapping but not the
+    /// file.
     pub(crate) fn commit(&self, range: Range<usize>) -> Result<()> {
         assert!(range.end <= self.len(), "within what was reserved");
+        if !self.mapping.file.is_of_this_process() {
+            return Err(Error::NotInherited);
+        }
         let bytes = range.len();
         take(&*self.mapping.file, range).map_err(|source| Error::Memory { bytes, source })
     }
 
     /// Gives the memory of a range back; what was in it is gone, and it must
-    /// not be touched until it is committed again.
+    /// not be touched until it is committed again. Where
+    /// [`commit`](Self::commit) would refuse, the memory stays.
     pub(crate) fn release(&self, range: Range<usize>) {
+        if !self.mapping.file.is_of_this_process() {
+            return;
+        }
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         // If it fails the memory stays until the file is gone.
         let _ = fallocate(&*self.mapping.file, flags, range.start as i64, range.len() as i64);
@@ -204,7 +217,7 @@ const PLAIN: u64 = 0;
 impl SharedMemory {
     /// As what lies in it, the place of its descriptor, and its length.
     fn serialize_as<S: Serializer>(&self, kind: u64, serializer: S) -> Result<S::Ok, S::Error> {
-        let place = codec::attach::<S::Error>(self.as_fd())?;
+        let place = codec::attach::<S::Error>(&self.mapping.file)?;
         (kind, place, self.len() as u64).serialize(serializer)
     }
 

@@ -39,9 +39,8 @@ pub(super) fn fork_into(
         0 => {
             forget_this_process();
             die_with_parent(parent);
-            // SAFETY: a forked child that ends in `live`, which never returns:
-            // none of the parent's values is used again or dropped.
-            unsafe { descriptors::close_parent_ends() };
+            // SAFETY: a forked child that has run nothing of the program yet.
+            unsafe { descriptors::give_up_parent_ends() };
             bootstrap::live(biography, entry, inheritance)
         }
         pid => Ok(pid),

@@ -6,6 +6,7 @@ mod endings;
 mod limits;
 mod ported;
 mod results;
+mod statics;
 
 use multiproc::{Process, StartMethod};
 use serde::{Serialize, de::DeserializeOwned};

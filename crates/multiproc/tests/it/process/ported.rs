@@ -269,7 +269,9 @@ fn test_child_fd_inflation() {
         let (receiver, sender) = one_way_pipe().unwrap();
         let event = Event::new().unwrap();
         let count = |(sender, event): (Sender, Event)| {
-            sender.send(&crate::isolation::open_descriptors().len()).unwrap();
+            let open = crate::isolation::open_descriptors().into_iter();
+            // A forked child keeps the numbers of what it gives up, for nothing.
+            sender.send(&open.filter(|fd| !fd.ends_with(" /dev/null")).count()).unwrap();
             event.wait();
         };
         let mut processes: Vec<Process> = (0..5)
