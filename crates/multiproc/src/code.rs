@@ -1,7 +1,7 @@
 //! Functions as data: their place in the executable, and a tag that proves it.
 //!
 //! Parent and child run the same executable, so the distance of a function
-//! from a fixed one ([`anchor`]) means the same function in both, wherever
+//! from a fixed place in it ([`ANCHOR`]) means the same function in both, wherever
 //! the loader has put them. The tag is keyed with a number that the processes
 //! of one family share and nobody else knows; bytes that did not come from
 //! [`Place::of`] do not get past [`Place::address`], so rubbish in a message
@@ -35,21 +35,27 @@ pub(crate) struct Place {
     tag: u64,
 }
 
-/// Parent and child measure from here.
-fn anchor() {}
+/// Parent and child measure from here. Not a function: a compiler may make
+/// several copies of one, each with an address of its own.
+static ANCHOR: u8 = 0;
+
+fn anchor() -> usize {
+    std::ptr::from_ref(&ANCHOR).addr()
+}
 
 impl Place {
     /// The place of the function at `address`.
     pub(crate) fn of(address: usize, purpose: Purpose) -> Self {
-        let offset = address.wrapping_sub(anchor as fn() as usize) as u64;
+        let offset = address.wrapping_sub(anchor()) as u64;
         Self { offset, tag: tag(offset, purpose) }
     }
 
     /// Where that function is in this process, or `None` if this is not the
     /// place of a function of `purpose`.
-    pub(crate) fn address(self, purpose: Purpose) -> Option<usize> {
+    pub(crate) fn address(self, purpose: Purpose) -> Option<*const ()> {
+        // Where it came from: `of` was given the address of a function as a number.
         (self.tag == tag(self.offset, purpose))
-            .then(|| (anchor as fn() as usize).wrapping_add(self.offset as usize))
+            .then(|| std::ptr::with_exposed_provenance(anchor().wrapping_add(self.offset as usize)))
     }
 }
 
@@ -102,7 +108,7 @@ impl EntryPoint {
         // SAFETY: the tag proves that `place` was made by `EntryPoint::place`
         // in a process of this family, which runs the same executable; there
         // it was the address of a `fn(Inheritance)`.
-        let run = unsafe { std::mem::transmute::<usize, fn(Inheritance)>(address) };
+        let run = unsafe { std::mem::transmute::<*const (), fn(Inheritance)>(address) };
         Some(Self { run })
     }
 }
@@ -135,15 +141,15 @@ mod tests {
 
     #[test]
     fn a_place_leads_back_to_its_function_and_only_for_its_purpose() {
-        let address = anchor as fn() as usize + 4096;
+        let address = anchor() + 4096;
         let place = Place::of(address, Purpose::Task);
-        assert_eq!(place.address(Purpose::Task), Some(address));
+        assert_eq!(place.address(Purpose::Task).map(<*const ()>::addr), Some(address));
         assert_eq!(place.address(Purpose::Entry), None);
     }
 
     #[test]
     fn rubbish_is_not_a_place() {
-        let good = Place::of(anchor as fn() as usize, Purpose::Task);
+        let good = Place::of(anchor(), Purpose::Task);
         for bit in 0..128 {
             let mut bytes = bytemuck::bytes_of(&good).to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);

@@ -75,7 +75,7 @@ impl TaskFn {
         // SAFETY: the tag proves that the token was made by `TaskFn::token` in
         // a process of this family, which runs the same executable; there it
         // was the address of a `RawTask`.
-        let run = unsafe { std::mem::transmute::<usize, RawTask>(address) };
+        let run = unsafe { std::mem::transmute::<*const (), RawTask>(address) };
         Some(Self { run })
     }
 

@@ -1,6 +1,6 @@
 //! A worker's range of unclaimed tasks: `lo..hi` in one atomic word.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::atomic::{AtomicU64, Ordering};
 
 /// Unclaimed tasks. The worker that it belongs to takes from the front, thieves
 /// take the back half.
@@ -65,14 +65,14 @@ impl Range {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::sync::Barrier;
 
     #[test]
     fn thieves_and_owner_claim_every_task_exactly_once() {
-        const TASKS: u32 = 100_000;
+        const TASKS: u32 = if cfg!(miri) { 300 } else { 100_000 };
         let ranges = [(); 4].map(|()| Range(AtomicU64::new(0)));
         ranges[0].set(0, TASKS);
         let start = Barrier::new(ranges.len());
@@ -115,5 +115,44 @@ mod tests {
         range.set(7, 8);
         assert_eq!(range.steal_half(), Some(7..8));
         assert_eq!(range.take_first(), None);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    /// Takes and steals until there is nothing left, as a worker does.
+    fn claim_all(ranges: &[Range], me: usize) -> Vec<u32> {
+        let mut mine = Vec::new();
+        loop {
+            while let Some(task) = ranges[me].take_first() {
+                mine.push(task);
+            }
+            let other = (me + 1) % ranges.len();
+            let Some(stolen) = ranges[other].steal_half() else { return mine };
+            mine.push(stolen.start);
+            ranges[me].set(stolen.start + 1, stolen.end);
+        }
+    }
+
+    #[test]
+    fn loom_no_task_is_claimed_twice_and_none_is_lost() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(|| {
+            let ranges = Arc::new([(); 2].map(|()| Range(AtomicU64::new(0))));
+            ranges[0].set(0, 4);
+            let thief = thread::spawn({
+                let ranges = Arc::clone(&ranges);
+                move || claim_all(&*ranges, 1)
+            });
+            let mut all = claim_all(&*ranges, 0);
+            all.extend(thief.join().unwrap());
+            all.sort_unstable();
+            assert_eq!(all, [0, 1, 2, 3]);
+        });
     }
 }

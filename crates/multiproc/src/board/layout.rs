@@ -1,13 +1,13 @@
 //! What lies in a board's memory. Atomic words only: every process may read
 //! and write any of them at any time, whatever state its program is in.
 
-use std::{
-    mem::size_of,
-    sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering},
-};
+use std::{mem::size_of, sync::atomic::AtomicI32};
 
 use super::claim::Range;
-use crate::{SharedMemory, Token};
+use crate::{
+    SharedMemory, Token,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
 
 /// Bytes of context that a job can carry.
 pub(super) const CONTEXT_BYTES: usize = 64;

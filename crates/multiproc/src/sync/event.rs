@@ -172,7 +172,7 @@ impl EventState {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -203,5 +203,70 @@ mod tests {
             waiter.join().unwrap();
         });
         assert!(!event.is_set());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    /// Somebody waits; somebody else writes something and then does `what`.
+    fn model(what: impl Fn(&EventState) + Copy + Sync + Send + 'static) {
+        loom::model(move || {
+            let shared = Arc::new((EventState::default(), AtomicU32::new(0)));
+            let waiter = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    let (event, written) = &*shared;
+                    assert!(event.wait_until(None));
+                    assert_eq!(written.load(Relaxed), 1, "what came before is visible");
+                }
+            });
+            shared.1.store(1, Relaxed);
+            what(&shared.0);
+            waiter.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_a_waiter_sees_the_event_and_what_came_before() {
+        model(EventState::set);
+    }
+
+    #[test]
+    fn loom_two_waiters_are_both_woken() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let event = Arc::new(EventState::default());
+            let waiters = [(); 2].map(|()| {
+                let event = Arc::clone(&event);
+                thread::spawn(move || assert!(event.wait_until(None)))
+            });
+            event.set();
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn loom_who_waits_when_it_is_set_is_woken_though_it_is_cleared_at_once() {
+        loom::model(|| {
+            let event = Arc::new(EventState::default());
+            let waiter = thread::spawn({
+                let event = Arc::clone(&event);
+                move || event.wait_until(None)
+            });
+            // It came first if it has announced itself.
+            let announced = event.word.load(Acquire) & SLEEPERS != 0;
+            event.set();
+            event.clear();
+            if !announced {
+                // It may have come too late.
+                event.set();
+            }
+            assert!(waiter.join().unwrap());
+        });
     }
 }

@@ -115,3 +115,105 @@ impl WaitQueue {
 const fn without_sleepers(word: u32) -> u32 {
     word.wrapping_add(ONE_NOTIFICATION) & !SLEEPERS
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+    use crate::atomic::Ordering::AcqRel;
+
+    /// Permits that waiters take one at a time.
+    #[derive(Default)]
+    struct Permits {
+        number: AtomicU32,
+        sleepers: WaitQueue,
+    }
+
+    impl Permits {
+        fn take(&self) {
+            self.sleepers
+                .wait_until(None, || {
+                    let less = |number: u32| number.checked_sub(1);
+                    self.number.fetch_update(AcqRel, Relaxed, less).ok()
+                })
+                .expect("no deadline");
+        }
+
+        fn add(&self) {
+            self.number.fetch_add(1, Relaxed);
+            self.sleepers.notify_one();
+        }
+    }
+
+    fn model(preemptions: usize, check: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.check(check);
+    }
+
+    #[test]
+    fn loom_a_waiter_is_not_left_asleep() {
+        model(4, || {
+            let permits = Arc::new(Permits::default());
+            let waiter = thread::spawn({
+                let permits = Arc::clone(&permits);
+                move || permits.take()
+            });
+            permits.add();
+            waiter.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_each_of_two_notifications_wakes_a_waiter() {
+        model(3, || {
+            let permits = Arc::new(Permits::default());
+            let waiters = [(); 2].map(|()| {
+                let permits = Arc::clone(&permits);
+                thread::spawn(move || permits.take())
+            });
+            permits.add();
+            permits.add();
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn loom_notifiers_do_not_lose_each_others_sleepers() {
+        model(3, || {
+            let permits = Arc::new(Permits::default());
+            let notifier = thread::spawn({
+                let permits = Arc::clone(&permits);
+                move || permits.add()
+            });
+            let waiter = thread::spawn({
+                let permits = Arc::clone(&permits);
+                move || permits.take()
+            });
+            permits.add();
+            permits.take();
+            waiter.join().unwrap();
+            notifier.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_notify_all_leaves_nobody_asleep() {
+        model(3, || {
+            let shared = Arc::new(Permits::default());
+            let waiters = [(); 2].map(|()| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let is_open = || (shared.number.load(Relaxed) > 0).then_some(());
+                    shared.sleepers.wait_until(None, is_open)
+                })
+            });
+            shared.number.store(1, Relaxed);
+            shared.sleepers.notify_all();
+            for waiter in waiters {
+                assert_eq!(waiter.join().unwrap(), Some(()));
+            }
+        });
+    }
+}
