@@ -200,6 +200,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs files")]
     fn handles_travel_beside_the_bytes() {
         let encoded = encode(&(handle(), 7u8, Some(handle()))).unwrap();
         assert_eq!(encoded.descriptors.len(), 2);
@@ -210,6 +211,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs files")]
     fn a_handle_has_no_place_among_plain_bytes_and_says_so() {
         let mut buffer = vec![1, 2];
         let error = encode_plain_into(&(3u8, handle()), &mut buffer).unwrap_err();

@@ -170,6 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn a_parcel_holds_what_was_packed() {
         let mut packing = Packing::new().unwrap();
         packing.write(b"many ").unwrap();
@@ -184,6 +185,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn what_could_change_is_no_parcel() {
         let mut packing = Packing::new().unwrap();
         packing.write(b"not sealed").unwrap();
@@ -193,6 +195,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn a_sealed_parcel_takes_no_more_bytes() {
         let mut packing = Packing::new().unwrap();
         packing.write(b"done").unwrap();

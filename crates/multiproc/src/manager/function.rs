@@ -73,7 +73,7 @@ impl CallFn {
         // SAFETY: the tag proves that `place` was made by `place` in a process
         // of this family, which runs the same executable; there it was the
         // address of an `Answer` (the module's invariant).
-        let answer = unsafe { std::mem::transmute::<usize, Answer>(address) };
+        let answer = unsafe { std::mem::transmute::<*const (), Answer>(address) };
         Some(Self { answer })
     }
 

@@ -56,6 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs /proc")]
     fn there_is_some_memory_and_not_more_than_the_machine_has() {
         let available = available_memory();
         assert!(available > 1 << 20);

@@ -264,6 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn memory_is_shared_between_two_mappings_of_one_file() {
         let one = SharedMemory::new(4096).unwrap();
         let file = one.as_fd().try_clone_to_owned().unwrap();
@@ -276,6 +277,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn more_memory_than_there_is_is_an_error() {
         let error = SharedMemory::new(1 << 46).unwrap_err();
         assert!(matches!(error, Error::Memory { .. }), "{error}");
@@ -283,6 +285,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn memory_that_could_shrink_is_refused() {
         let file = memfd_create(c"unsealed", MFdFlags::MFD_CLOEXEC).unwrap();
         nix::unistd::ftruncate(&file, 4096).unwrap();

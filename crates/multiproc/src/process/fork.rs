@@ -60,6 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs /proc")]
     fn every_thread_counts() {
         let listed = || std::fs::read_dir("/proc/self/task").unwrap().count();
         // The test runner starts and ends threads at the same time.

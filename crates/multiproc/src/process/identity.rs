@@ -82,6 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs /proc")]
     fn this_process_is_alive_and_itself() {
         assert_eq!(this_process(), std::process::id());
         assert!(Identity::this().is_alive());
@@ -89,6 +90,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs /proc")]
     fn another_process_with_the_same_id_is_another() {
         let parent = nix::unistd::getppid().as_raw() as u32;
         let real = Identity { pid: parent, reserved: 0, started: started(parent).unwrap() };

@@ -201,6 +201,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs sockets")]
     fn what_is_short_and_what_is_long_arrives_without_a_reader() {
         for len in [0, 1, LONGEST_MESSAGE, LONGEST_MESSAGE + 1, 10_000_000] {
             let (parent, child) = pair();
@@ -213,6 +214,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs sockets")]
     fn silence_and_half_a_message_are_no_verdict_and_nobody_waits_for_more() {
         let (parent, _child) = pair();
         assert!(matches!(parent.hear(), Said::Begun));
@@ -222,6 +224,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs sockets")]
     fn an_executed_child_that_says_nothing_has_not_begun() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let line = Line::to_executed(ParentEnd::new(ours));

@@ -147,6 +147,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn a_length_that_cannot_be_is_an_error() {
         for length in [5 + ALIGNMENT as u64, 1 << 20, u64::MAX - 7, u64::MAX] {
             let channel = channel();
@@ -157,6 +158,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn positions_that_cannot_be_are_errors() {
         for position in [1, 15, 24 + (1 << 20), u64::MAX - 7] {
             let channel = channel();
@@ -171,6 +173,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn an_area_that_cannot_be_is_an_error() {
         let channel = channel();
         channel.header.area.store(50, Relaxed);
@@ -179,6 +182,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn growth_moves_what_the_consumers_have_not_seen_yet_too() {
         let channel = channel();
         let mut buffer = Vec::new();
@@ -194,6 +198,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn the_full_queue_counts_items_and_not_bytes() {
         let channel = Channel::new(0, 2).unwrap();
         channel.put(&[0; 100_000], Patience::Brief).unwrap();

@@ -308,6 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn a_queue_of_other_items_is_refused_when_it_is_decoded() {
         let queue = Queue::<u64>::new().unwrap();
         let sent = || codec::encode(&queue).unwrap();

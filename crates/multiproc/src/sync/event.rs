@@ -177,6 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn it_is_set_until_it_is_cleared() {
         let event = Event::new().unwrap();
         assert!(!event.is_set());
@@ -190,6 +191,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn a_waiter_is_not_stranded_by_a_set_that_is_taken_back_at_once() {
         let event = Event::new().unwrap();
         std::thread::scope(|scope| {

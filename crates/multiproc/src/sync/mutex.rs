@@ -252,6 +252,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn it_excludes_other_threads_until_it_is_given_back() {
         let mutex = mutex(false);
         assert_eq!(mutex.lock(), Acquired::Cleanly);
@@ -268,6 +269,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn a_recursive_one_is_free_when_it_was_given_back_as_often_as_taken() {
         let mutex = mutex(true);
         assert_eq!(mutex.lock(), Acquired::Cleanly);
@@ -284,6 +286,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
     fn the_next_taker_is_told_of_an_owner_that_ended() {
         let mutex = mutex(false);
         std::thread::scope(|scope| {
