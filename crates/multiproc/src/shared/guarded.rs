@@ -16,18 +16,27 @@ use super::Kind;
 use crate::{
     AcquireError, OwnerDied, Result,
     memory::{Placed, SharedLayout},
+    process::this_process,
     sync::mutex::{Acquired, RobustMutex},
 };
 
 #[repr(C)]
 struct Header<K, T> {
     /// Recursive, so that a thread which takes it again is told so, by way of
-    /// `is_taken`, instead of waiting for itself.
+    /// `state`, instead of waiting for itself.
     mutex: RobustMutex,
-    /// Whether there is a [`Held`]; changed only by whoever has the mutex.
-    is_taken: AtomicU32,
+    /// Whether there is a [`Held`]: [`FREE`], [`TAKEN`] or [`LEAKED`]; changed
+    /// only by whoever has the mutex.
+    state: AtomicU32,
     what: PhantomData<fn() -> (K, T)>,
 }
+
+const FREE: u32 = 0;
+const TAKEN: u32 = 1;
+/// Nobody gets it any more: a thread has leaked its [`Held`] and ended, which
+/// sets the mutex free but not the elements, since references to them may be
+/// with other threads.
+const LEAKED: u32 = 2;
 
 // SAFETY: `repr(C)`, without pointers; a mutex made to be shared between
 // processes, and an atomic that is valid as 0.
@@ -66,7 +75,8 @@ impl<K: Kind, T: Pod> Guarded<K, T> {
         (self.placed.memory().len() - Placed::<Header<K, T>>::ROOM_OFFSET) / size_of::<T>()
     }
 
-    /// Waits for the lock; panics if this thread has it.
+    /// Waits for the lock; panics if this thread has it, or a thread that has
+    /// ended has leaked it.
     #[inline]
     pub(super) fn lock(&self) -> Outcome<Held<'_, T>> {
         self.held(self.placed.mutex.lock())
@@ -85,21 +95,45 @@ impl<K: Kind, T: Pod> Guarded<K, T> {
 
     #[inline]
     fn held(&self, acquired: Acquired) -> Outcome<Held<'_, T>> {
-        let Header { mutex, is_taken, .. } = &*self.placed;
-        if acquired == Acquired::Cleanly && is_taken.load(Relaxed) != 0 {
-            // SAFETY: this thread took it just now, and before that, since
-            // `is_taken` is 0 whenever its last owner gave it back; the
-            // `Held` of that time gives it back last.
-            unsafe { mutex.unlock_inner() };
-            panic!("this thread has the lock of this {} already", K::NAME);
+        let Header { mutex, state, .. } = &*self.placed;
+        if acquired == Acquired::Cleanly && state.load(Relaxed) != FREE {
+            self.refuse();
         }
-        is_taken.store(1, Relaxed);
+        if acquired == Acquired::AfterDeathOf(this_process()) {
+            // A process takes its references along when it dies, a thread of
+            // this one does not.
+            state.store(LEAKED, Relaxed);
+            self.refuse();
+        }
+        state.store(TAKEN, Relaxed);
         let elements = NonNull::slice_from_raw_parts(self.placed.room().cast(), self.len());
-        let held = Held { mutex, is_taken, elements, borrowed: PhantomData };
+        let held = Held { mutex, state, elements, borrowed: PhantomData };
         match acquired {
             Acquired::Cleanly => Ok(held),
             Acquired::AfterDeathOf(pid) => Err(OwnerDied::new(pid, held)),
         }
+    }
+
+    /// Gives the mutex back, which this thread has taken just now, and panics.
+    #[cold]
+    fn refuse(&self) -> ! {
+        let Header { mutex, state, .. } = &*self.placed;
+        if state.load(Relaxed) == LEAKED {
+            // SAFETY: this thread has taken it once: a `Held` would have made
+            // the state another.
+            unsafe { mutex.unlock() };
+            panic!(
+                "the guard of this {} was leaked by a thread that has ended\nhelp: drop guards; \
+                 nobody can have the lock again, since what the guard was borrowed for may still \
+                 be in use",
+                K::NAME
+            );
+        }
+        // SAFETY: this thread took it just now, and before that, since the
+        // state is `FREE` whenever its last owner gave it back; the `Held` of
+        // that time gives it back last.
+        unsafe { mutex.unlock_inner() };
+        panic!("this thread has the lock of this {} already", K::NAME);
     }
 }
 
@@ -125,7 +159,7 @@ impl<K: Kind, T: Pod> fmt::Debug for Guarded<K, T> {
 /// aligned to a cache line.
 pub(super) struct Held<'a, T> {
     mutex: &'a RobustMutex,
-    is_taken: &'a AtomicU32,
+    state: &'a AtomicU32,
     /// No reference, since it would outlive the lock while this is dropped.
     elements: NonNull<[T]>,
     /// A pointer keeps it from being `Send`: the mutex must be unlocked by the
@@ -159,7 +193,7 @@ impl<T: Pod> DerefMut for Held<'_, T> {
 impl<T> Drop for Held<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.is_taken.store(0, Relaxed);
+        self.state.store(FREE, Relaxed);
         // SAFETY: this thread has taken the mutex once (invariant), and what
         // was borrowed from `self` is gone.
         unsafe { self.mutex.unlock() };

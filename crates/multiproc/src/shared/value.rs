@@ -72,7 +72,9 @@ impl<T: Pod> SharedValue<T> {
     ///
     /// # Panics
     ///
-    /// If this thread has the lock already.
+    /// If this thread has the lock already, or if a thread of this process has
+    /// leaked its guard and ended: a reference to what the lock protects may
+    /// still be in use then.
     #[inline]
     pub fn lock(&self) -> Result<SharedValueGuard<'_, T>, OwnerDied<SharedValueGuard<'_, T>>> {
         self.guarded.lock().map(guard).map_err(|died| died.map(guard))

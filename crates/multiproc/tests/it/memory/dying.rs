@@ -212,19 +212,46 @@ fn a_list_that_is_used_by_its_own_change_is_told_so() {
 }
 
 #[test]
-fn a_guard_that_was_forgotten_is_a_dead_owner_once_its_thread_has_ended() {
+fn nobody_gets_the_lock_of_a_value_whose_guard_was_leaked_by_a_thread_that_has_ended() {
     in_a_process_of_its_own(|| {
         let value = SharedValue::new(1u64).unwrap();
-        let other = value.clone();
-        std::thread::spawn(move || {
-            let mut guard = other.lock().unwrap();
-            *guard = 2;
-            std::mem::forget(guard);
-            drop(other);
-        })
-        .join()
-        .unwrap();
-        assert_eq!(value.lock().unwrap_err().pid(), std::process::id() as i32);
+        // In safe code: a reference that outlives the thread, and so its lock.
+        let still_in_use: &mut u64 = std::thread::scope(|scope| {
+            scope.spawn(|| &mut **Box::leak(Box::new(value.lock().unwrap()))).join().unwrap()
+        });
+        for attempt in 0..4 {
+            let result = catch_unwind(AssertUnwindSafe(|| match attempt {
+                0 => drop(value.lock().map(|guard| *guard)),
+                1 => drop(value.get()),
+                2 => drop(value.try_lock()),
+                _ => drop(value.lock_timeout(SHORT)),
+            }));
+            let message = result.unwrap_err().downcast::<String>().unwrap();
+            assert!(message.contains("this SharedValue was leaked by a thread"), "{message}");
+        }
+        *still_in_use = 2;
+        // Nor anybody else.
+        let takes = |value: SharedValue<u64>| {
+            assert!(catch_unwind(AssertUnwindSafe(|| value.get())).is_err());
+        };
+        run(StartMethod::Spawn, takes, value.clone());
+        assert_eq!(*still_in_use, 2);
+    });
+}
+
+#[test]
+fn a_guard_that_was_leaked_is_a_dead_owner_once_its_process_has_ended() {
+    with_every_start_method(|method| {
+        let value = SharedValue::new(1u64).unwrap();
+        let leaks = |value: SharedValue<u64>| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| **Box::leak(Box::new(value.lock().unwrap())) = 2);
+            });
+        };
+        let process = started(method, leaks, value.clone());
+        let pid = process.pid().unwrap();
+        ends_well(process);
+        assert_eq!(value.lock().unwrap_err().pid(), pid);
         assert_eq!(value.get().unwrap(), 2);
     });
 }
