@@ -2,14 +2,17 @@
 //!
 //! Parent and child run the same executable, so the distance of a function
 //! from a fixed place in it ([`ANCHOR`]) means the same function in both, wherever
-//! the loader has put them. The tag is keyed with a number that the processes
-//! of one family share and nobody else knows; bytes that did not come from
-//! [`Place::of`] do not get past [`Place::address`], so rubbish in a message
-//! is an error and not a jump into the unknown.
+//! the loader has put them, if both lie in one object: the loader moves a program
+//! and each of its shared libraries by distances of their own. The tag is keyed
+//! with a number that the processes of one family share and nobody else knows;
+//! bytes that did not come from [`Place::of`] do not get past
+//! [`Place::address`], so rubbish in a message is an error and not a jump into
+//! the unknown.
 
 use std::{
     hash::{BuildHasher, RandomState},
     marker::PhantomData,
+    ops::Range,
     sync::OnceLock,
 };
 
@@ -45,7 +48,17 @@ fn anchor() -> usize {
 
 impl Place {
     /// The place of the function at `address`.
+    ///
+    /// # Panics
+    ///
+    /// If that is not in the same object as this crate.
     pub(crate) fn of(address: usize, purpose: Purpose) -> Self {
+        assert!(
+            own_object().contains(&address),
+            "a function in another shared library than multiproc has no place that another \
+             process could find\nhelp: link multiproc and the functions of processes and tasks \
+             statically into one program (no `prefer-dynamic`, no `dylib`)"
+        );
         let offset = address.wrapping_sub(anchor()) as u64;
         Self { offset, tag: tag(offset, purpose) }
     }
@@ -57,6 +70,57 @@ impl Place {
         (self.tag == tag(self.offset, purpose))
             .then(|| std::ptr::with_exposed_provenance(anchor().wrapping_add(self.offset as usize)))
     }
+}
+
+/// The addresses of the program or shared library that this crate is in.
+fn own_object() -> &'static Range<usize> {
+    static OWN_OBJECT: OnceLock<Range<usize>> = OnceLock::new();
+    OWN_OBJECT.get_or_init(find_own_object)
+}
+
+/// Miri has no loader, and nothing but the program.
+#[cfg(miri)]
+fn find_own_object() -> Range<usize> {
+    0..usize::MAX
+}
+
+#[cfg(not(miri))]
+fn find_own_object() -> Range<usize> {
+    use std::ffi::{c_int, c_void};
+
+    /// Sets the range that `found` leads to and ends the search at the object
+    /// that the anchor is in.
+    unsafe extern "C" fn look(
+        object: *mut libc::dl_phdr_info,
+        _: usize,
+        found: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the loader lends a description of an object that is loaded.
+        let object = unsafe { &*object };
+        // SAFETY: so many headers belong to it.
+        let headers =
+            unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        let segments = loaded.map(|header| {
+            let start = (object.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            start..start + header.p_memsz as usize
+        });
+        // The loader reserves one range for all segments of an object.
+        let Some(range) = segments.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)) else {
+            return 0;
+        };
+        let is_own = range.contains(&anchor());
+        if is_own {
+            // SAFETY: it leads to the range below, which nobody else borrows.
+            unsafe { *found.cast::<Range<usize>>() = range };
+        }
+        is_own.into()
+    }
+
+    let mut found = 0..0;
+    // SAFETY: `look` keeps to what the function promises it.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut found).cast()) };
+    found
 }
 
 fn tag(offset: u64, purpose: Purpose) -> u64 {
@@ -141,10 +205,19 @@ mod tests {
 
     #[test]
     fn a_place_leads_back_to_its_function_and_only_for_its_purpose() {
-        let address = anchor() + 4096;
+        let address = mix as fn(u64) -> u64 as usize;
         let place = Place::of(address, Purpose::Task);
         assert_eq!(place.address(Purpose::Task).map(<*const ()>::addr), Some(address));
         assert_eq!(place.address(Purpose::Entry), None);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has no loader")]
+    #[should_panic(expected = "in another shared library")]
+    fn what_lies_in_another_object_has_no_place() {
+        // So does the heap.
+        let elsewhere = Box::new(0u8);
+        let _ = Place::of(&raw const *elsewhere as usize, Purpose::Task);
     }
 
     #[test]
