@@ -526,7 +526,7 @@ fn during(task: Option<usize>) -> String {
 /// Memory is a file, so it may be descriptors that are short.
 fn memory_hint(source: &io::Error) -> &'static str {
     match source.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => hint(source),
+        Some(libc::EMFILE | libc::ENFILE | libc::EFBIG) => hint(source),
         _ => "\nhelp: ask for less, or raise the memory limit of this process's cgroup",
     }
 }
@@ -542,6 +542,10 @@ fn indices(range: &Range<usize>) -> String {
 pub(crate) fn hint(source: &io::Error) -> &'static str {
     match source.raw_os_error() {
         Some(libc::EMFILE) => "\nhelp: raise the limit of open files, `ulimit -n`",
+        Some(libc::EFBIG) => {
+            "\nhelp: raise the limit of file sizes, `ulimit -f`, which holds for memory that \
+             processes share too"
+        }
         Some(libc::ENFILE) => "\nhelp: the system-wide limit of open files is reached",
         Some(libc::ETOOMANYREFS) => {
             "\nhelp: too many descriptors are on their way: receive them sooner, or raise the \

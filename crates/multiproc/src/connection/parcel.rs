@@ -18,11 +18,13 @@ use nix::{
     sys::{
         memfd::{MFdFlags, memfd_create},
         mman::{MapFlags, ProtFlags, mmap, munmap},
-        resource::{Resource, getrlimit},
     },
 };
 
-use crate::{Error, Result, memory::available_memory};
+use crate::{
+    Error, Result,
+    memory::{file_size_limit, may_be_file, may_be_taken},
+};
 
 const SEALED: SealFlag =
     SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_WRITE);
@@ -73,19 +75,9 @@ impl Packing {
 /// How large a file of `present` bytes may become without another question,
 /// if it may become `wanted`.
 fn grant(present: u64, wanted: u64) -> io::Result<u64> {
-    // The kernel would not refuse but kill: for the first with a signal
-    // (SIGXFSZ), for the second somebody, when all memory is used up.
-    if wanted > file_size_limit() {
-        return Err(io::Error::from_raw_os_error(libc::EFBIG));
-    }
-    if wanted - present > available_memory() {
-        return Err(io::ErrorKind::OutOfMemory.into());
-    }
+    may_be_file(wanted)?;
+    may_be_taken(wanted - present)?;
     Ok(wanted.saturating_add(BETWEEN_LOOKS).min(file_size_limit()))
-}
-
-fn file_size_limit() -> u64 {
-    getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft)
 }
 
 /// A sealed memory file, as its receiver has it.

@@ -1,6 +1,36 @@
 //! How much memory can be had before somebody is killed for it.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
+
+use nix::sys::resource::{Resource, getrlimit};
+
+/// So little is not worth a look at what is available, which costs some
+/// hundred microseconds and would be part of every pool's start.
+const ALWAYS_FITS: u64 = 1 << 20;
+
+/// Whether `bytes` of memory can be taken, asked before any of it is: a
+/// kernel that overcommits would hand out the pages and then kill somebody
+/// for them.
+pub(crate) fn may_be_taken(bytes: u64) -> io::Result<()> {
+    if bytes > ALWAYS_FITS && bytes > available_memory() {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    Ok(())
+}
+
+/// Whether a memory file can have a size of `bytes`: beyond the limit, which
+/// holds for such files too, the kernel would send `SIGXFSZ`, which kills.
+pub(crate) fn may_be_file(bytes: u64) -> io::Result<()> {
+    if bytes > file_size_limit() {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    }
+    Ok(())
+}
+
+/// The size of a file, in bytes, that this process may make.
+pub(crate) fn file_size_limit() -> u64 {
+    getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft)
+}
 
 /// Memory that this process can still take, in bytes: what the machine has
 /// available, and what the limits of its cgroup and of those above leave.

@@ -20,6 +20,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl},
     sys::{
         memfd::{MFdFlags, memfd_create},
@@ -29,7 +30,7 @@ use nix::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) use available::available_memory;
+pub(crate) use available::{file_size_limit, may_be_file, may_be_taken};
 pub(crate) use placed::{Placed, SharedLayout, fingerprint};
 pub(crate) use words::{WORD, Words};
 
@@ -37,9 +38,8 @@ use crate::{Error, ParentEnd, Result, codec};
 
 const SIZE_IS_SEALED: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW);
 
-/// So little is not worth a look at what is available, which costs some
-/// hundred microseconds and would be part of every pool's start.
-const ALWAYS_FITS: usize = 1 << 20;
+/// What one call takes at a time, in bytes.
+const PIECE: usize = 1 << 20;
 
 /// A piece of memory that processes share, mapped for reading and writing.
 ///
@@ -122,22 +122,24 @@ impl SharedMemory {
         let _ = fallocate(&*self.mapping.file, flags, range.start as i64, range.len() as i64);
     }
 
-    /// Maps memory that another process made.
+    /// Maps the first `len` bytes of memory that another process made, all of
+    /// it if no length is given.
     ///
     /// # Errors
     ///
     /// If it is not sealed, smaller than `len`, or cannot be mapped.
-    pub(crate) fn from_descriptor(file: OwnedFd, len: usize) -> Result<Self> {
-        let checked = || -> io::Result<()> {
+    pub(crate) fn from_descriptor(file: OwnedFd, len: impl Into<Option<usize>>) -> Result<Self> {
+        let len = len.into();
+        let checked = || -> io::Result<usize> {
             let seals = SealFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GET_SEALS)?);
-            if !seals.contains(SIZE_IS_SEALED) || nix::sys::stat::fstat(&file)?.st_size < len as i64
-            {
+            let size = nix::sys::stat::fstat(&file)?.st_size as usize;
+            if !seals.contains(SIZE_IS_SEALED) || len.is_some_and(|len| len > size) {
                 return Err(io::Error::other("the shared memory is not sealed or too small"));
             }
-            Ok(())
+            Ok(len.unwrap_or(size))
         };
         checked()
-            .and_then(|()| Self::map(file, len, MapFlags::empty()))
+            .and_then(|len| Self::map(file, len, MapFlags::empty()))
             .map_err(Error::system("map shared memory"))
     }
 
@@ -184,6 +186,7 @@ impl SharedMemory {
 fn sealed_file(len: usize, committed: usize) -> io::Result<OwnedFd> {
     // A file cannot be mapped if it is empty.
     let size = i64::try_from(len.max(1)).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    may_be_file(size as u64)?;
     let file = memfd_create(c"multiproc", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
     ftruncate(&file, size)?;
     if committed > 0 {
@@ -195,12 +198,18 @@ fn sealed_file(len: usize, committed: usize) -> io::Result<OwnedFd> {
 
 /// Takes memory for a range of the file.
 fn take(file: impl AsFd, range: Range<usize>) -> io::Result<()> {
-    // Refused before anything is taken: a kernel that overcommits would hand
-    // out the pages and then kill somebody for them.
-    if range.len() > ALWAYS_FITS && range.len() as u64 > available_memory() {
-        return Err(io::ErrorKind::OutOfMemory.into());
-    }
-    Ok(fallocate(file, FallocateFlags::empty(), range.start as i64, range.len() as i64)?)
+    may_be_taken(range.len() as u64)?;
+    // A signal undoes the call that it interrupts. With pieces that take a
+    // fraction of a millisecond there is progress between any two signals.
+    range.clone().step_by(PIECE).try_for_each(|start| {
+        let (start, len) = (start as i64, PIECE.min(range.end - start) as i64);
+        loop {
+            match fallocate(&file, FallocateFlags::empty(), start, len) {
+                Err(Errno::EINTR) => {}
+                taken => return Ok(taken?),
+            }
+        }
+    })
 }
 
 impl AsFd for SharedMemory {
@@ -232,7 +241,9 @@ impl SharedMemory {
         if sent != kind {
             return Err(codec::refuse_to_decode(format!("what was sent is not a {name}")));
         }
-        Self::from_descriptor(file, len as usize).map_err(codec::refuse_to_decode)
+        // What is placed in memory relies on having all of it.
+        let len = (kind == PLAIN).then_some(len as usize);
+        Self::from_descriptor(file, len).map_err(codec::refuse_to_decode)
     }
 }
 

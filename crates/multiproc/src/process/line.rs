@@ -25,7 +25,12 @@ use nix::sys::{
     socket::MsgFlags,
 };
 
-use crate::{ParentEnd, codec::Encoded, socket};
+use crate::{
+    ParentEnd,
+    codec::Encoded,
+    memory::{may_be_file, may_be_taken},
+    socket,
+};
 
 /// What an executed child says before it runs anything of the program.
 const BEGUN: u8 = b'B';
@@ -186,6 +191,8 @@ pub(crate) fn say_begun(socket: &UnixStream) {
 }
 
 fn file_with(bytes: &[u8]) -> io::Result<File> {
+    may_be_file(bytes.len() as u64)?;
+    may_be_taken(bytes.len() as u64)?;
     let mut file = File::from(memfd_create(c"multiproc-result", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(bytes)?;
     Ok(file)

@@ -16,7 +16,7 @@ use nix::sys::{
 use super::progress::{Mark, Progress};
 use crate::{
     Error, Result,
-    memory::{Placed, SharedLayout, SharedMemory},
+    memory::{Placed, SharedLayout, SharedMemory, file_size_limit, may_be_file},
     sync::{mutex::RobustMutex, wait_queue::WaitQueue},
 };
 
@@ -174,15 +174,11 @@ fn most_useful() -> Result<usize> {
     let machine =
         sysinfo().map_or(LARGEST_RESERVATION as u64, |info| info.ram_total() + info.swap_total());
     let wanted = machine.saturating_mul(2).checked_next_power_of_two().unwrap_or(u64::MAX);
-    let limit = |resource| getrlimit(resource).map_or(u64::MAX, |(soft, _)| soft);
-    // To make a file larger than this limit would raise SIGXFSZ.
-    let file_size = limit(Resource::RLIMIT_FSIZE);
-    if file_size < LEAST_RESERVATION as u64 {
-        let source = std::io::Error::from_raw_os_error(libc::EFBIG);
-        return Err(Error::Memory { bytes: LEAST_RESERVATION, source });
-    }
-    let share = (limit(Resource::RLIMIT_AS) / SHARE_OF_ADDRESS_SPACE).max(LEAST_RESERVATION as u64);
-    let allowed = 1 << file_size.min(share).ilog2();
+    may_be_file(LEAST_RESERVATION as u64)
+        .map_err(|source| Error::Memory { bytes: LEAST_RESERVATION, source })?;
+    let address_space = getrlimit(Resource::RLIMIT_AS).map_or(u64::MAX, |(soft, _)| soft);
+    let share = (address_space / SHARE_OF_ADDRESS_SPACE).max(LEAST_RESERVATION as u64);
+    let allowed = 1 << file_size_limit().min(share).ilog2();
     Ok(wanted.min(LARGEST_RESERVATION as u64).min(allowed) as usize)
 }
 
