@@ -36,25 +36,33 @@ fn bytes<const N: usize>(memory: &SharedMemory, offset: usize) -> [u8; N] {
 
 #[test]
 fn test_shared_memory_basics() {
-    let memory = SharedMemory::new(512).unwrap();
-    assert_eq!(memory.len(), 512);
-    assert_eq!(memory.to_vec(), [0; 512]);
-    memory.write_at(0, &[42]).unwrap();
-    assert_eq!(bytes(&memory, 0), [42]);
+    with_every_start_method(|method| {
+        let memory = SharedMemory::new(512).unwrap();
+        assert_eq!(memory.len(), 512);
+        assert_eq!(memory.to_vec(), [0; 512]);
+        memory.write_at(0, &[42]).unwrap();
+        assert_eq!(bytes(&memory, 0), [42]);
 
-    // The same memory, as by its name in Python.
-    let also = memory.clone();
-    assert_eq!(bytes(&also, 0), [42]);
-    also.write_at(511, &[7]).unwrap();
-    assert_eq!(bytes(&memory, 511), [7]);
-    drop(also);
+        // The same memory elsewhere, as by its name in Python.
+        let elsewhere = |also: SharedMemory| {
+            assert_eq!(also.len(), 512);
+            assert_eq!(bytes(&also, 0), [42]);
+            also.write_at(511, &[7]).unwrap();
+            refuses_what_is_out_of_range(&also);
+        };
+        run(method, elsewhere, memory.clone());
+        assert_eq!(bytes(&memory, 511), [7]);
+        refuses_what_is_out_of_range(&memory);
+        assert_eq!(bytes(&memory, 511), [7], "nothing was written");
+    });
+}
 
+fn refuses_what_is_out_of_range(memory: &SharedMemory) {
     let error = memory.write_at(512, &[1]).unwrap_err();
     assert_eq!(error.to_string(), "index 512 is out of range: the length is 512");
     let error = memory.read_at(510, &mut [0; 5]).unwrap_err();
     assert_eq!(error.to_string(), "indices 510..515 are out of range: the length is 512");
     assert!(memory.read_at(usize::MAX, &mut [0; 5]).is_err());
-    assert_eq!(bytes(&memory, 511), [7], "nothing was written");
     memory.write_at(512, &[]).unwrap();
 }
 

@@ -316,12 +316,20 @@ fn test_wait() {
 
 #[test]
 fn test_wait_timeout() {
-    let (one, other) = pipe().unwrap();
-    let before = Instant::now();
-    assert_eq!(wait([&one, &other], Some(SHORT)).unwrap(), []);
-    assert!(before.elapsed() >= SHORT);
-    other.send(&()).unwrap();
-    assert_eq!(wait([&one, &other], Some(Duration::MAX)).unwrap(), [0]);
+    with_every_start_method(|method| {
+        let (ours, theirs) = pipe().unwrap();
+        let (silent, _kept) = pipe().unwrap();
+        let answers = |connection: Connection| {
+            connection.recv::<()>().and_then(|()| connection.send(&())).unwrap()
+        };
+        let process = started(method, answers, theirs);
+        let before = Instant::now();
+        assert_eq!(wait([&silent, &ours], Some(SHORT)).unwrap(), []);
+        assert!(before.elapsed() >= SHORT);
+        ours.send(&()).unwrap();
+        assert_eq!(wait([&silent, &ours], Some(Duration::MAX)).unwrap(), [1]);
+        succeeds(process);
+    });
 }
 
 #[test]

@@ -273,7 +273,16 @@ fn mixed() -> ShareableList {
 #[test]
 #[expect(non_snake_case, reason = "the name of CPython's test")]
 fn test_shared_memory_ShareableList_basics() {
-    let list = mixed();
+    reads_and_changes(&mixed());
+    with_every_start_method(|method| {
+        let list = mixed();
+        run(method, |list: ShareableList| reads_and_changes(&list), list.clone());
+        assert_eq!(list.get(6).unwrap(), 880.into());
+        assert_eq!(list.get(0).unwrap(), "encodés".into());
+    });
+}
+
+fn reads_and_changes(list: &ShareableList) {
     assert!(matches!(list.get(7), Err(Error::OutOfRange { len: 7, .. })));
     assert!(matches!(list.set(7, 2), Err(Error::OutOfRange { len: 7, .. })));
     assert_eq!(list.len(), 7);

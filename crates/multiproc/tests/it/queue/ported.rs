@@ -97,16 +97,22 @@ fn test_fork() {
 
 #[test]
 fn test_qsize() {
-    let queue = Queue::<i32>::new().unwrap();
-    assert_eq!(queue.len(), 0);
-    queue.put(&1).unwrap();
-    assert_eq!(queue.len(), 1);
-    queue.put(&5).unwrap();
-    assert_eq!(queue.len(), 2);
-    queue.get().unwrap();
-    assert_eq!(queue.len(), 1);
-    queue.get().unwrap();
-    assert_eq!(queue.len(), 0);
+    with_every_start_method(|method| {
+        let queue = Queue::<i32>::new().unwrap();
+        assert_eq!(queue.len(), 0);
+        join(started(method, |queue: Queue<i32>| queue.put(&1).unwrap(), queue.clone()));
+        assert_eq!(queue.len(), 1);
+        queue.put(&5).unwrap();
+        let gets = |queue: Queue<i32>| {
+            assert_eq!(queue.len(), 2);
+            queue.get().unwrap();
+            assert_eq!(queue.len(), 1);
+        };
+        join(started(method, gets, queue.clone()));
+        assert_eq!(queue.len(), 1);
+        queue.get().unwrap();
+        join(started(method, |queue: Queue<i32>| assert_eq!(queue.len(), 0), queue.clone()));
+    });
 }
 
 #[test]
@@ -139,10 +145,17 @@ fn test_task_done() {
 
 #[test]
 fn test_timeout() {
-    let queue = Queue::<i32>::new().unwrap();
-    let start = Instant::now();
-    assert!(matches!(queue.get_timeout(Duration::from_millis(200)), Err(Error::Empty)));
-    assert!(start.elapsed() >= Duration::from_millis(200));
+    with_every_start_method(|method| {
+        let queue = Queue::<i32>::new().unwrap();
+        let waits = |queue: Queue<i32>| {
+            let start = Instant::now();
+            assert!(matches!(queue.get_timeout(2 * SHORT), Err(Error::Empty)));
+            assert!(start.elapsed() >= 2 * SHORT);
+        };
+        let process = started(method, waits, queue.clone());
+        waits(queue);
+        join(process);
+    });
 }
 
 /// Refuses to be encoded, or else to be decoded.
@@ -238,10 +251,17 @@ mod simple_queue {
 
     #[test]
     fn test_close() {
-        let queue = SimpleQueue::<u8>::new().unwrap();
-        queue.close();
-        queue.close();
-        assert!(matches!(queue.put(&1), Err(Error::Closed)));
-        assert!(matches!(queue.get(), Err(Error::Closed)));
+        with_every_start_method(|method| {
+            let queue = SimpleQueue::<u8>::new().unwrap();
+            let closes = |queue: SimpleQueue<u8>| {
+                queue.close();
+                queue.close();
+            };
+            let process = started(method, closes, queue.clone());
+            // Until the child has closed it.
+            assert!(matches!(queue.get(), Err(Error::Closed)));
+            assert!(matches!(queue.put(&1), Err(Error::Closed)));
+            join(process);
+        });
     }
 }
