@@ -25,8 +25,8 @@ use crate::{
     EntryPoint, TaskPanic,
     code::join_family,
     process::{
-        Biography, Birth, CHILD_VARIABLE, Doorway, Inheritance, die_with_parent, leave, say_begun,
-        take_over_exit,
+        Biography, Birth, CHILD_VARIABLE, Doorway, Inheritance, die_with_parent,
+        keep_exit_statuses, leave, say_begun, take_over_exit,
     },
     start_method,
 };
@@ -130,6 +130,7 @@ pub(crate) fn live(biography: Biography, entry: EntryPoint, inheritance: Inherit
     // before `main`, which a child that begins before `main` has not seen: a
     // write to a closed pipe must be an error here too.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    keep_exit_statuses();
     take_over_exit();
     // A NUL in the name ends it, which is all that can go wrong.
     let name = std::ffi::CString::new(biography.name.split('\0').next().unwrap_or_default());

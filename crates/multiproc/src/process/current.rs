@@ -84,10 +84,14 @@ impl ParentProcess {
     }
 
     /// Whether it runs. It hardly ever does not: this process is killed when
-    /// its parent ends.
+    /// its parent ends. If there is no descriptor left to look with, it does.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(self.join_timeout(Duration::ZERO), Ok(false))
+        match self.join_timeout(Duration::ZERO) {
+            Ok(has_ended) => !has_ended,
+            Err(Error::System { source, .. }) => source.raw_os_error() != Some(libc::ESRCH),
+            Err(_) => true,
+        }
     }
 
     /// A descriptor that is readable once it has ended.

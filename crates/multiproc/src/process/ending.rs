@@ -17,14 +17,14 @@ use std::{
 use super::registry;
 
 /// The process that the handler is to work for. One that was forked by other
-/// means than ours has no children of its own that we know of.
+/// means than ours becomes it with the first child of its own.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 static REGISTERED: Once = Once::new();
 
 /// Makes this process wait for its children when it exits.
 pub(super) fn wait_for_children_at_exit() {
+    OWNER.store(std::process::id(), Relaxed);
     REGISTERED.call_once(|| {
-        OWNER.store(std::process::id(), Relaxed);
         // SAFETY: a function that lives as long as the program and does not
         // unwind. If there is no memory for it, children die with this process.
         unsafe { libc::atexit(at_exit) };

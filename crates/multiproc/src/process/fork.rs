@@ -1,8 +1,12 @@
 //! Fork: this process, copied.
 
-use std::{io::Write, os::linux::fs::MetadataExt};
+use std::{
+    fs::File,
+    io::Write,
+    os::{fd::AsRawFd, linux::fs::MetadataExt},
+};
 
-use super::{Biography, Inheritance, die_with_parent, forget_this_process, supervised::Supervised};
+use super::{Biography, Inheritance, die_with_parent, supervised::Supervised};
 use crate::{EntryPoint, Error, Result, StartMethod, bootstrap, code::family_key, descriptors};
 
 pub(super) fn start(
@@ -37,13 +41,23 @@ pub(super) fn fork_into(
     match unsafe { libc::fork() } {
         -1 => Err(std::io::Error::last_os_error()),
         0 => {
-            forget_this_process();
             die_with_parent(parent);
             // SAFETY: a forked child that has run nothing of the program yet.
             unsafe { descriptors::give_up_parent_ends() };
+            leave_standard_input(&inheritance);
             bootstrap::live(biography, entry, inheritance)
         }
         pid => Ok(pid),
+    }
+}
+
+/// Two that read the same input would each get some of it; as the other
+/// children, and Python's, this one gets none.
+fn leave_standard_input(inheritance: &Inheritance) {
+    // In a process without a standard input the number may be another's.
+    let is_taken = inheritance.descriptors.iter().any(|fd| fd.as_raw_fd() == libc::STDIN_FILENO);
+    if !is_taken && let Ok(nothing) = File::open("/dev/null") {
+        let _ = nix::unistd::dup2_stdin(nothing);
     }
 }
 

@@ -9,20 +9,22 @@
 //! the answer is a number, with the child's pidfd attached.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::net::UnixStream,
     },
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use bytemuck::{Pod, Zeroable};
-use nix::{sys::wait::waitpid, unistd::Pid};
+use bytemuck::Zeroable;
+use nix::{errno::Errno, sys::wait::waitpid, unistd::Pid};
 
 use super::{
-    Biography, Birth, Child, ExitStatus, Inheritance, exec, fork,
+    Biography, Birth, Child, ExitStatus, Inheritance,
+    dialogue::{ABANDON, Dialogue, FORK, REAP, Request, ask},
+    exec, fork,
     line::Line,
     supervised::{LAST_BREATH, Reaper, Supervised, is_readable_within, kill_and_reap, open_pidfd},
     this_process,
@@ -35,24 +37,13 @@ use crate::{
 /// Longer than the first lines of any `main` take.
 const SERVER_STARTS_WITHIN: Duration = Duration::from_secs(30);
 
-/// Fork; a birth follows.
-const FORK: u32 = 1;
-/// Reap `pid`, which has ended.
-const REAP: u32 = 2;
-/// Kill and reap `pid`: the other side could not take its pidfd.
-const ABANDON: u32 = 3;
-
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Request {
-    kind: u32,
-    pid: i32,
-}
+/// The answer about a child whose exit status the server does not have.
+const UNKNOWN: i32 = i32::MIN;
 
 /// This process's fork server.
 #[derive(Debug)]
 pub(super) struct Server {
-    socket: Mutex<ParentEnd<UnixStream>>,
+    dialogue: Dialogue,
     process: Mutex<Child>,
 }
 
@@ -71,7 +62,7 @@ pub(super) fn start(
     let birth = Birth::new(biography, entry, inheritance);
     let mut server = current()?;
     let forked = match server.fork(&birth) {
-        // It was killed. What it may have forked has died with it.
+        // It was killed before it had the whole birth, so it has forked nothing.
         Err(_) if server.has_ended()? => {
             server = replace(&server)?;
             server.fork(&birth)
@@ -139,7 +130,7 @@ impl Server {
         {
             return Err(process.death(status));
         }
-        Ok(Self { socket: Mutex::new(socket), process: Mutex::new(process) })
+        Ok(Self { dialogue: Dialogue::new(socket), process: Mutex::new(process) })
     }
 
     fn pid(&self) -> i32 {
@@ -152,45 +143,75 @@ impl Server {
         Ok(process.wait(Some(LAST_BREATH))?.is_some())
     }
 
-    /// An error if the server does not answer; if it does, its answer.
+    /// An error if the server has ended without having read the birth, so that
+    /// another one can be asked; otherwise what came of it.
     fn fork(&self, birth: &Birth) -> io::Result<io::Result<Forked>> {
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.dialogue.turn(None).expect("a turn comes if there is no deadline");
+        let socket = turn.talk().socket()?;
         let request = Request { kind: FORK, pid: 0 };
-        if let Err(error) = birth.send(bytemuck::bytes_of(&request), &socket) {
+        if let Err(error) = birth.send(bytemuck::bytes_of(&request), socket) {
             // Nothing was sent: more descriptors than a message carries, or than may be under way.
             return if exec::is_hung_up(&error) { Err(error) } else { Ok(Err(error)) };
         }
-        let mut answer = [0; 4];
-        let descriptors = receive_all(&socket, &mut answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let pid = i32::from_ne_bytes(answer);
-        if pid < 0 {
-            return Ok(Err(io::Error::from_raw_os_error(-pid)));
+        let forked = match hear_forked(socket) {
+            // The socket says so if something was left unread.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(error),
+            forked => forked,
+        };
+        if let Ok((pid, _)) = &forked {
+            turn.talk().forget(*pid);
         }
-        match descriptors.map(|mut list| list.pop()) {
-            Ok(Some(pidfd)) => Ok(Ok((pid, pidfd))),
-            Ok(None) => Err(io::ErrorKind::InvalidData.into()),
-            Err(error) => {
-                // The child runs, but this process has no descriptor left for it.
-                ask(&socket, Request { kind: ABANDON, pid })?;
-                Ok(Err(error))
-            }
-        }
+        Ok(forked)
     }
 
-    /// The exit status of a child of the server that has ended.
-    pub(super) fn reap(&self, pid: libc::pid_t) -> ExitStatus {
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        // A server that does not answer is dead, and its death has killed its children.
-        ask(&socket, Request { kind: REAP, pid })
-            .map_or(ExitStatus::KILLED, |code| ExitStatus { code })
+    /// Lets `process`, a child of the server that has ended, know its exit
+    /// status; `None` if the server does not answer by `deadline`.
+    pub(super) fn reap(
+        &self,
+        process: &Supervised,
+        deadline: Option<Instant>,
+    ) -> Result<Option<ExitStatus>> {
+        let Some(mut turn) = self.dialogue.turn(deadline) else { return Ok(None) };
+        // Another thread may have had its turn.
+        if let Some(status) = process.status() {
+            return Ok(Some(status));
+        }
+        let status = match turn.talk().reap(process.pid(), deadline) {
+            Ok(None) => return Ok(None),
+            Ok(Some(UNKNOWN)) => return Err(Error::errno("reap a process")(Errno::ECHILD)),
+            Ok(Some(code)) => ExitStatus { code },
+            // A server that does not answer is dead, and its death has killed its children.
+            Err(_) => ExitStatus::KILLED,
+        };
+        // Before the turn is another's, who would ask again.
+        process.settle(status);
+        Ok(Some(status))
     }
 }
 
-fn ask(mut socket: &UnixStream, request: Request) -> io::Result<i32> {
-    socket.write_all(bytemuck::bytes_of(&request))?;
+fn hear_forked(socket: &UnixStream) -> io::Result<Forked> {
     let mut answer = [0; 4];
-    socket.read_exact(&mut answer)?;
-    Ok(i32::from_ne_bytes(answer))
+    let descriptors = receive_all(socket, &mut answer)?.ok_or_else(|| {
+        // It had read the whole birth. To send it again could call a function twice.
+        io::Error::other(
+            "the fork server was killed when it was about to fork; what it had forked has died \
+             with it\nhelp: start it again, if its function may have begun once already",
+        )
+    })?;
+    let pid = i32::from_ne_bytes(answer);
+    if pid < 0 {
+        return Err(io::Error::from_raw_os_error(-pid));
+    }
+    match descriptors.map(|mut list| list.pop()) {
+        Ok(Some(pidfd)) => Ok((pid, pidfd)),
+        Ok(None) => Err(io::ErrorKind::InvalidData.into()),
+        Err(error) => {
+            // The child runs, but this process has no descriptor left for it. A
+            // server that does not answer is dead, and so is the child.
+            let _ = ask(socket, Request { kind: ABANDON, pid });
+            Err(error)
+        }
+    }
 }
 
 /// The server process: answers requests until its parent closes the socket.
@@ -233,9 +254,9 @@ fn fork_child(birth: Birth) -> io::Result<Forked> {
 }
 
 fn answer_reap(socket: &UnixStream, pid: i32) -> io::Result<()> {
-    let status = waitpid(Pid::from_raw(pid), None)?;
-    let status = ExitStatus::from_wait(status).ok_or(io::ErrorKind::InvalidData)?;
-    answer(socket, status.code)
+    // What cannot be told of one child is no reason to end all the others.
+    let status = waitpid(Pid::from_raw(pid), None).ok().and_then(ExitStatus::from_wait);
+    answer(socket, status.map_or(UNKNOWN, |status| status.code))
 }
 
 fn answer(mut socket: &UnixStream, number: i32) -> io::Result<()> {

@@ -161,14 +161,17 @@ impl<R> Process<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyStarted`] the second time; [`Error::Encode`] if the
+    /// [`Error::AlreadyStarted`] the second time; [`Error::ProcessClosed`];
+    /// [`Error::Encode`] if the
     /// arguments cannot cross; [`Error::CoresNotAvailable`];
     /// [`Error::ForkWithThreads`]; [`Error::InitNotReached`]; [`Error::Start`]
     /// if the operating system refuses. Nothing is left then, and it can be
     /// tried again.
     pub fn start(&mut self) -> Result<()> {
-        let State::New(encode) = &self.state else {
-            return Err(Error::AlreadyStarted { name: self.plan.name.clone() });
+        let encode = match &self.state {
+            State::New(encode) => encode,
+            State::Closed => return Err(Error::ProcessClosed { name: self.plan.name.clone() }),
+            _ => return Err(Error::AlreadyStarted { name: self.plan.name.clone() }),
         };
         registry::reap_forsaken();
         let plan = &self.plan;
@@ -346,11 +349,14 @@ impl<R> Process<R> {
 }
 
 impl<R> fmt::Debug for Process<R> {
+    /// Neither waits nor reaps: the exit code is there once somebody has asked
+    /// for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.started().and_then(|started| started.process.status());
         f.debug_struct("Process")
             .field("name", &self.plan.name)
             .field("pid", &self.pid())
-            .field("exit_code", &self.exit_code())
+            .field("exit_code", &status.map(|status| status.code))
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ mod biography;
 mod birth;
 mod child;
 mod current;
+mod dialogue;
 mod ending;
 mod exec;
 mod fork;
@@ -27,11 +28,11 @@ pub use current::{CurrentProcess, ParentProcess, current_process, parent_process
 pub(crate) use ending::{leave, take_over_exit};
 pub(crate) use exec::{CHILD_VARIABLE, Doorway};
 pub use handle::Process;
-pub(crate) use identity::{Identity, forget_this_process, this_process};
+pub(crate) use identity::{Identity, this_process};
 pub(crate) use line::say_begun;
 pub(crate) use parent_death::die_with_parent;
 pub use registry::{ActiveChild, active_children};
-pub(crate) use supervised::{LAST_BREATH, poll_timeout};
+pub(crate) use supervised::{LAST_BREATH, keep_exit_statuses, poll_timeout};
 
 use crate::{EntryPoint, Error, Result, StartMethod, bootstrap};
 use line::Line;
@@ -97,6 +98,7 @@ fn launch(
     if bootstrap::awaits_init() {
         return Err(Error::InitNotReached);
     }
+    keep_exit_statuses();
     let (process, line) = match method {
         StartMethod::Spawn => {
             let started = exec::start(biography, entry, inheritance, keeps_line);

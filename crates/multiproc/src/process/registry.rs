@@ -88,8 +88,11 @@ fn reap_ended(children: &[Arc<Started>]) {
     if nix::poll::poll(&mut sentinels, PollTimeout::ZERO).is_ok() {
         let ended = sentinels.iter().map(|sentinel| sentinel.any().unwrap_or(false));
         for (child, _) in children.iter().zip(ended).filter(|(_, ended)| *ended) {
-            // What cannot be reaped now cannot be reaped ever.
-            let _ = child.join(Some(Duration::ZERO));
+            // What cannot be reaped now cannot be reaped ever; but a fork server
+            // that is stopped can be waited for once, not once for each child.
+            if let Ok(false) = child.join(Some(Duration::ZERO)) {
+                return;
+            }
         }
     }
 }
@@ -124,7 +127,12 @@ impl Started {
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        matches!(self.join(Some(Duration::ZERO)), Ok(false))
+        // It may have ended and the fork server be stopped.
+        matches!(self.join(Some(Duration::ZERO)), Ok(false)) && !self.has_ended()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.process.has_ended(Some(Duration::ZERO)).unwrap_or(false)
     }
 }
 
@@ -142,7 +150,9 @@ pub struct ActiveChild {
 #[must_use]
 pub fn active_children() -> Vec<ActiveChild> {
     reap_ended(&all());
-    all().into_iter().map(|started| ActiveChild { started }).collect()
+    // One that has ended is still listed if the fork server is stopped.
+    let active = all().into_iter().filter(|started| !started.has_ended());
+    active.map(|started| ActiveChild { started }).collect()
 }
 
 impl ActiveChild {

@@ -2,7 +2,10 @@
 
 use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -39,6 +42,8 @@ pub(super) struct Supervised {
     pid: libc::pid_t,
     sentinel: ParentEnd<OwnedFd>,
     reaper: Reaper,
+    /// Whether this process has wanted its end, so that it is no surprise.
+    was_signalled: AtomicBool,
     /// `None` until it was reaped.
     status: Mutex<Option<ExitStatus>>,
 }
@@ -46,7 +51,9 @@ pub(super) struct Supervised {
 impl Supervised {
     pub(super) fn new(name: &str, pid: libc::pid_t, pidfd: OwnedFd, reaper: Reaper) -> Self {
         let name = name.to_owned();
-        Self { name, pid, sentinel: ParentEnd::new(pidfd), reaper, status: Mutex::new(None) }
+        let sentinel = ParentEnd::new(pidfd);
+        let was_signalled = AtomicBool::new(false);
+        Self { name, pid, sentinel, reaper, was_signalled, status: Mutex::new(None) }
     }
 
     /// A child of this very process, not reaped yet.
@@ -69,30 +76,53 @@ impl Supervised {
         self.sentinel.as_fd()
     }
 
-    /// Waits until the process ends, or for `timeout`; `None` if it still runs.
+    /// Waits until the process ends, or for `timeout`; `None` if it still runs,
+    /// or if the fork server, which alone knows how it has ended, is stopped.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<ExitStatus>> {
-        if let Some(status) = *self.status.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(status) = self.status() {
             return Ok(Some(status));
         }
+        // A time that no clock can show is for ever.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         if !self.has_ended(timeout)? {
             return Ok(None);
         }
-        // Held while reaping: two threads may have seen the end.
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        if status.is_none() {
-            let reaped = self.reap()?;
-            *status = Some(reaped);
-            let Self { name, pid, .. } = self;
-            tracing::debug!(target: "multiproc", name, pid, code = reaped.code, "process ended");
+        match &self.reaper {
+            Reaper::Parent => self.reap().map(Some),
+            Reaper::Server(server) => {
+                // It answers within microseconds, even if those are more than was asked for.
+                let deadline = deadline.map(|time| time.max(Instant::now() + LAST_BREATH));
+                server.reap(self, deadline)
+            }
         }
-        Ok(*status)
+    }
+
+    /// `None` until it was reaped.
+    pub(super) fn status(&self) -> Option<ExitStatus> {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// By whoever has reaped it.
+    pub(super) fn settle(&self, status: ExitStatus) {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+        self.tell(status);
+    }
+
+    fn tell(&self, status: ExitStatus) {
+        let (name, pid, code) = (&self.name, self.pid, status.code);
+        if code < 0 && !self.was_signalled.load(Relaxed) {
+            tracing::warn!(target: "multiproc", name, pid, code, "process killed");
+        } else {
+            tracing::debug!(target: "multiproc", name, pid, code, "process ended");
+        }
     }
 
     /// Sends a signal; nothing happens if the process has ended.
     pub(super) fn signal(&self, signal: Signal) {
-        if self.status.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if self.status().is_some() {
             return;
         }
+        self.was_signalled.store(true, Relaxed);
         // SAFETY: pidfd_send_signal takes plain numbers and a null siginfo;
         // a pidfd cannot refer to another process that got the same pid.
         // It fails only if the process has ended, which is what is wanted.
@@ -113,16 +143,41 @@ impl Supervised {
     }
 
     fn reap(&self) -> Result<ExitStatus> {
-        match &self.reaper {
-            Reaper::Parent => {
-                let status = waitid(Id::PIDFd(self.sentinel()), WaitPidFlag::WEXITED)
-                    .map_err(Error::errno("reap a process"))?;
-                ExitStatus::from_wait(status).ok_or(Error::Garbled {
-                    pid: self.pid,
-                    what: format!("a wait status that is no end: {status:?}"),
-                })
+        // Held while reaping, which takes no time: two threads may have seen the end.
+        let mut known = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = *known {
+            return Ok(status);
+        }
+        let status = waitid(Id::PIDFd(self.sentinel()), WaitPidFlag::WEXITED)
+            .map_err(Error::errno("reap a process"))?;
+        let status = ExitStatus::from_wait(status).ok_or(Error::Garbled {
+            pid: self.pid,
+            what: format!("a wait status that is no end: {status:?}"),
+        })?;
+        *known = Some(status);
+        self.tell(status);
+        Ok(status)
+    }
+}
+
+/// Makes the kernel keep the exit statuses of children until they are asked
+/// for, which it does not where `SIGCHLD` is ignored. A program inherits that
+/// (`trap '' CHLD; program`).
+pub(crate) fn keep_exit_statuses() {
+    // SAFETY: all zero bytes are a valid `sigaction`, and the calls read and
+    // write just that. A handler that somebody has set stays.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action) != 0 {
+            return;
+        }
+        let is_ignored = action.sa_sigaction == libc::SIG_IGN;
+        if is_ignored || action.sa_flags & libc::SA_NOCLDWAIT != 0 {
+            if is_ignored {
+                action.sa_sigaction = libc::SIG_DFL;
             }
-            Reaper::Server(server) => Ok(server.reap(self.pid)),
+            action.sa_flags &= !libc::SA_NOCLDWAIT;
+            libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut());
         }
     }
 }

@@ -268,7 +268,7 @@ impl Permit<'_> {
     /// a process that somebody has forked by hand.
     fn leave_record(&self, inside: &Inside<'_, Permits>) -> bool {
         let record = inside.record(self.record);
-        let is_mine = !record.is_free() && record.owner() == Identity::this();
+        let is_mine = !record.is_free() && record.owner().is(Identity::this());
         if is_mine {
             record.word.fetch_sub(1, Relaxed);
         }

@@ -3,6 +3,7 @@
 use multiproc::{Error, Process, StartMethod, active_children, current_process};
 use nix::{
     sched::{CpuSet, sched_getaffinity},
+    sys::wait::{WaitStatus, waitpid},
     unistd::Pid,
 };
 
@@ -82,5 +83,29 @@ fn a_process_can_be_started_from_any_thread_and_joined_in_another() {
             let mut process = starter.join().unwrap();
             assert_eq!(process.result().unwrap(), 42);
         }
+    });
+}
+
+#[test]
+fn a_process_that_was_forked_by_other_means_starts_children_of_its_own() {
+    in_a_process_of_its_own(|| {
+        let start_one_of_each = || {
+            StartMethod::ALL.iter().all(|&method| {
+                let mut process = Process::new(|x: u64| x + 1, 1).start_method(method);
+                process.start().is_ok() && process.result().is_ok_and(|x| x == 2)
+            })
+        };
+        assert!(start_one_of_each());
+        // SAFETY: this process has a single thread.
+        let pid = match unsafe { libc::fork() } {
+            0 => {
+                let code = if start_one_of_each() { 0 } else { 1 };
+                // SAFETY: _exit has no preconditions.
+                unsafe { libc::_exit(code) }
+            }
+            pid => Pid::from_raw(pid),
+        };
+        assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, 0)));
+        assert!(start_one_of_each());
     });
 }

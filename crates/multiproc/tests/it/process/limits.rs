@@ -1,15 +1,23 @@
 //! Many processes, and too few resources for them.
 
-use std::fs::File;
+use std::{fs::File, time::Duration};
 
-use multiproc::{Error, Process, StartMethod, active_children};
+use multiproc::{
+    AcquireError, Error, Process, Semaphore, Sender, StartMethod, active_children, one_way_pipe,
+    parent_process,
+};
 use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
     unistd::{Uid, setuid},
 };
 
 use super::{children, sleep_for_ever, started};
-use crate::{in_a_process_of_its_own, isolation::open_descriptors};
+use crate::{in_a_process_of_its_own, isolation::open_descriptors, with_every_start_method};
+
+/// All that this process may open.
+fn take_all_descriptors() -> Vec<File> {
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
 
 fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
@@ -51,10 +59,7 @@ fn ten_thousand_processes_one_after_the_other_and_two_hundred_at_once_leave_noth
 fn every_number_of_descriptors_that_is_too_small_is_an_error_that_says_what_to_do() {
     in_a_process_of_its_own(|| {
         for method in StartMethod::ALL {
-            let mut taken = Vec::new();
-            while let Ok(file) = File::open("/dev/null") {
-                taken.push(file);
-            }
+            let mut taken = take_all_descriptors();
             // From none that is left to enough.
             let mut refused = 0;
             let enough = loop {
@@ -128,5 +133,49 @@ fn refused_memory_is_an_error_and_leaves_nothing() {
         }
         assert!(active_children().is_empty());
         assert_eq!((children(), open_descriptors()), before);
+    });
+}
+
+#[test]
+fn a_parent_that_cannot_be_looked_at_is_alive() {
+    with_every_start_method(|method| {
+        let look = |()| {
+            let parent = parent_process().unwrap();
+            let taken = take_all_descriptors();
+            let is_alive = parent.is_alive();
+            drop(taken);
+            (is_alive, parent.is_alive())
+        };
+        assert_eq!(started(method, look, ()).result().unwrap(), (true, true));
+    });
+}
+
+#[test]
+fn a_holder_that_cannot_be_looked_at_keeps_its_permit() {
+    in_a_process_of_its_own(|| {
+        let semaphore = Semaphore::new(1).unwrap();
+        let (receiver, sender) = one_way_pipe().unwrap();
+        let hold = |(semaphore, sender): (Semaphore, Sender)| {
+            // Even if the holder could not ask when it was started itself.
+            let taken = take_all_descriptors();
+            let permit = semaphore.acquire().unwrap();
+            drop(taken);
+            sender.send(&()).unwrap();
+            sleep_for_ever(());
+            drop(permit);
+        };
+        let mut process = started(StartMethod::Fork, hold, (semaphore.clone(), sender));
+        receiver.recv::<()>().unwrap();
+        let patience = Duration::from_millis(300);
+        let taken = take_all_descriptors();
+        let without = semaphore.acquire_timeout(patience).map(drop);
+        drop(taken);
+        let with = semaphore.acquire_timeout(patience).map(drop);
+        for refused in [without, with] {
+            assert!(matches!(refused, Err(AcquireError::TimedOut)));
+        }
+        process.kill();
+        process.join().unwrap();
+        assert!(matches!(semaphore.acquire(), Err(AcquireError::OwnerDied(_))));
     });
 }
