@@ -89,7 +89,7 @@ pub enum Error {
     },
 
     /// A process ended before its function had returned.
-    #[error("process `{name}` ({pid}) {status} before its function returned")]
+    #[error("process `{name}` ({pid}) {status} before its function returned{}", why(*status))]
     ProcessDied {
         /// Its name.
         name: String,
@@ -100,7 +100,10 @@ pub enum Error {
     },
 
     /// The result of a process can be had once.
-    #[error("the result of process `{name}` was taken already")]
+    #[error(
+        "the result of process `{name}` was taken already\nhelp: `result()` gives it once: keep \
+         what it gives"
+    )]
     ResultTaken {
         /// Its name.
         name: String,
@@ -133,7 +136,10 @@ pub enum Error {
     },
 
     /// The handle was closed.
-    #[error("process `{name}` was closed")]
+    #[error(
+        "process `{name}` was closed\nhelp: close it when nothing more is wanted of it, and make \
+         another one with `Process::new`"
+    )]
     ProcessClosed {
         /// Its name.
         name: String,
@@ -168,7 +174,7 @@ pub enum Error {
     },
 
     /// A worker ended while it was needed.
-    #[error("worker process {pid} {status}{}", during(*task))]
+    #[error("worker process {pid} {status}{}{}", during(*task), why(*status))]
     WorkerDied {
         /// The worker.
         pid: i32,
@@ -199,7 +205,11 @@ pub enum Error {
     PoolDropped,
 
     /// A message between processes is not one of ours.
-    #[error("process {pid} sent something that is not a message: {what}")]
+    #[error(
+        "process {pid} sent something that is not a message: {what}\nhelp: nobody may write to \
+         the descriptors of this crate but this crate: does unsafe code close one that it does \
+         not own?"
+    )]
     Garbled {
         /// The sender.
         pid: i32,
@@ -219,7 +229,10 @@ pub enum Error {
     },
 
     /// A value cannot be turned into bytes; nothing was sent.
-    #[error("cannot encode a value of type {type_name}: {why}")]
+    #[error(
+        "cannot encode a value of type {type_name}: {why}\nhelp: what crosses must be written by \
+         serde in full: no sequences of unknown length, no flattened fields"
+    )]
     Encode {
         /// The type of the value.
         type_name: &'static str,
@@ -249,7 +262,7 @@ pub enum Error {
     Empty,
 
     /// A queue takes no more items, and has none left.
-    #[error("the queue is closed")]
+    #[error("the queue is closed\nhelp: this is the end of the items; put none after `close`")]
     Closed,
 
     /// `task_done` once more than there are items.
@@ -523,6 +536,23 @@ fn during(task: Option<usize>) -> String {
     task.map_or_else(String::new, |task| format!(" while it executed task {task}"))
 }
 
+/// What may have ended a process in this way, and where to look.
+fn why(status: ExitStatus) -> &'static str {
+    match -status.code {
+        libc::SIGKILL => {
+            "\nhelp: if nobody has killed it, the system may have been out of memory: see `dmesg`"
+        }
+        libc::SIGSEGV | libc::SIGBUS => {
+            "\nhelp: a stack overflow (deep recursion?) or a fault of unsafe code"
+        }
+        libc::SIGABRT => {
+            "\nhelp: it has called `abort`, as a stack overflow, a panic within a panic and \
+             memory that cannot be had do: see its standard error"
+        }
+        _ => "",
+    }
+}
+
 /// Memory is a file, so it may be descriptors that are short.
 fn memory_hint(source: &io::Error) -> &'static str {
     match source.raw_os_error() {
@@ -553,6 +583,10 @@ pub(crate) fn hint(source: &io::Error) -> &'static str {
         }
         Some(libc::EAGAIN) => {
             "\nhelp: raise the limit of processes, `ulimit -u` or the cgroup's pids.max"
+        }
+        Some(libc::ECHILD) => {
+            "\nhelp: somebody else has reaped it: wait for no child but your own \
+             (`waitpid(-1)` takes ours), and leave SIGCHLD as it is"
         }
         Some(libc::ENOMEM) => "\nhelp: free memory, or start fewer workers",
         _ => "",

@@ -43,7 +43,10 @@
 //! The [start methods](StartMethod) do the same thing at different prices. All
 //! of them hand over arguments and nothing else, so a program that works with
 //! one works with the others, and they can be mixed. [`set_start_method`]
-//! changes the default once; a [`Context`] has its own.
+//! changes the default once; a [`Context`] has its own. What differs: children
+//! of the fork server have the environment, directory, umask, limits and
+//! affinity that this process had when the server was launched, at the first
+//! start that needed it. No child has its parent's standard input.
 //!
 //! # What crosses to another process
 //!

@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, num::NonZeroUsize, time::Duration};
 
-use crate::{Error, Result, StartMethod, cpu_count};
+use crate::{Error, Result, StartMethod, cpu_count, start_method::settle_default};
 
 /// How the workers of a pool are to be started.
 #[derive(Clone, Debug)]
@@ -44,7 +44,8 @@ pub trait Startable: Sized {
 #[must_use]
 pub struct Builder<P> {
     workers: usize,
-    start_method: StartMethod,
+    /// `None`: by the default.
+    start_method: Option<StartMethod>,
     name: String,
     start_timeout: Duration,
     pool: PhantomData<fn() -> P>,
@@ -54,7 +55,7 @@ impl<P: Startable> Default for Builder<P> {
     fn default() -> Self {
         Self {
             workers: cpu_count().get(),
-            start_method: StartMethod::default(),
+            start_method: None,
             name: P::NAME.to_owned(),
             start_timeout: START_TIMEOUT,
             pool: PhantomData,
@@ -69,9 +70,10 @@ impl<P: Startable> Builder<P> {
         Self { workers, ..self }
     }
 
-    /// How the workers are started.
+    /// How the workers are started; otherwise by the
+    /// [default](crate::default_start_method).
     pub fn start_method(self, start_method: StartMethod) -> Self {
-        Self { start_method, ..self }
+        Self { start_method: Some(start_method), ..self }
     }
 
     /// What `ps` and `top` show of the workers, followed by their index.
@@ -94,7 +96,7 @@ impl<P: Startable> Builder<P> {
     pub fn build(self) -> Result<P> {
         P::start(&PoolConfig {
             workers: NonZeroUsize::new(self.workers).ok_or(Error::NoWorkers)?,
-            start_method: self.start_method,
+            start_method: self.start_method.unwrap_or_else(settle_default),
             name: self.name,
             start_timeout: self.start_timeout,
         })

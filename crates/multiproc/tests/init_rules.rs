@@ -84,7 +84,7 @@ const PROGRAMS: &[Program] = &[
                  process ended name=observed code=3\n\
                  process started name=Process-2 method=forkserver\n\
                  process ended name=Process-2 code=0\n\
-                 process ended name=forkserver code=-9\n\
+                 process killed name=forkserver code=-9\n\
                  fork server relaunched\n\
                  process started name=Process-3 method=forkserver\n\
                  process ended name=Process-3 code=0\n",

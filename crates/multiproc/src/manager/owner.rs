@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Child, Connection, EntryPoint, Error, ExitStatus, Inheritance, Result, SHUTDOWN_PATIENCE,
-    StartMethod, TaskPanic, codec, connection::pipe, default_start_method, process,
+    StartMethod, TaskPanic, codec, connection::pipe, process, start_method::settle_default,
 };
 
 /// Far more than a start takes, even of a program whose `main` has much to do
@@ -61,7 +61,8 @@ pub struct Manager {
 /// How a [`Manager`] is to be started.
 #[derive(Clone, Debug)]
 pub struct ManagerBuilder {
-    start_method: StartMethod,
+    /// `None`: by the default.
+    start_method: Option<StartMethod>,
     name: String,
 }
 
@@ -82,7 +83,7 @@ impl Manager {
     /// A manager that is still to be configured.
     #[must_use]
     pub fn builder() -> ManagerBuilder {
-        ManagerBuilder { start_method: default_start_method(), name: "Manager".to_owned() }
+        ManagerBuilder { start_method: None, name: "Manager".to_owned() }
     }
 
     /// Lets the calls that have arrived be finished, drops all objects and
@@ -134,11 +135,12 @@ impl Deref for Manager {
 }
 
 impl ManagerBuilder {
-    /// How the manager's process is to be started. Its clients can be started
-    /// in any way.
+    /// How the manager's process is to be started; otherwise by the
+    /// [default](crate::default_start_method). Its clients can be started in
+    /// any way.
     #[must_use]
     pub fn start_method(self, start_method: StartMethod) -> Self {
-        Self { start_method, ..self }
+        Self { start_method: Some(start_method), ..self }
     }
 
     /// What `ps` and `top` show, cut to 15 bytes; `Manager` by default.
@@ -164,7 +166,8 @@ impl ManagerBuilder {
         drop(birth);
         let inheritance = Inheritance { payload: encoded.bytes, descriptors: encoded.descriptors };
         let entry = EntryPoint::new(live);
-        let mut process = process::start(self.start_method, &self.name, entry, inheritance)?;
+        let method = self.start_method.unwrap_or_else(settle_default);
+        let mut process = process::start(method, &self.name, entry, inheritance)?;
         let pid = process.pid();
         let holder: HolderId = match control.recv_timeout(START_TIMEOUT) {
             Ok(holder) => holder,

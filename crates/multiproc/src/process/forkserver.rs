@@ -262,3 +262,28 @@ fn answer_reap(socket: &UnixStream, pid: i32) -> io::Result<()> {
 fn answer(mut socket: &UnixStream, number: i32) -> io::Result<()> {
     socket.write_all(&number.to_ne_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn only_a_server_that_had_not_read_the_whole_birth_is_said_to_have_forked_nothing() {
+        let die_after = |read: usize| {
+            let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+            ours.write_all(b"birth").unwrap();
+            theirs.read_exact(&mut vec![0; read]).unwrap();
+            drop(theirs);
+            hear_forked(&ours).unwrap_err()
+        };
+        for read in 0..5 {
+            assert_eq!(die_after(read).kind(), io::ErrorKind::ConnectionReset, "{read}");
+        }
+        let error = die_after(5);
+        assert_ne!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert!(error.to_string().contains("help:"), "{error}");
+    }
+}

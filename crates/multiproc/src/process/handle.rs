@@ -1,6 +1,6 @@
 //! A process that runs a function, as its parent holds it.
 
-use std::{fmt, marker::PhantomData, os::fd::BorrowedFd, sync::Arc, time::Duration};
+use std::{fmt, io, marker::PhantomData, os::fd::BorrowedFd, sync::Arc, time::Duration};
 
 use nix::sys::signal::Signal;
 use serde::{Serialize, de::DeserializeOwned};
@@ -93,7 +93,9 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
     /// [`Error::ProcessPanicked`] if the function panicked or its argument or
     /// its value could not cross, [`Error::ProcessDied`] if the process was
     /// killed or has called `exit`, [`Error::NeverBegan`] as for
-    /// [`join`](Self::join), [`Error::ResultTaken`] the second time.
+    /// [`join`](Self::join), [`Error::System`] if this process has no
+    /// descriptor or no memory left for the value, [`Error::ResultTaken`] the
+    /// second time.
     pub fn result(&mut self) -> Result<R> {
         self.join()?;
         let (name, State::Ended { started, status, said }) = (&self.plan.name, &mut self.state)
@@ -112,6 +114,12 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
                     Some(Said::Ended(Verdict::Panicked(message))) => {
                         Error::ProcessPanicked { name, pid, message: message.clone() }
                     }
+                    Some(Said::Lost(error)) => Error::System {
+                        what: "take the result of a process, which is lost",
+                        source: error
+                            .raw_os_error()
+                            .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error),
+                    },
                     _ => Error::ProcessDied { name, pid, status: *status },
                 };
                 *said = failed;

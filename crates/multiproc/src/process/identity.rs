@@ -38,10 +38,12 @@ fn ask() -> u32 {
         THIS_PROCESS.store(0, Relaxed);
     }
     if !IS_FORGOTTEN_BY_CHILDREN.load(Relaxed) {
+        // Miri cannot fork.
         // SAFETY: a function that lives as long as the program, does not unwind and may be
         // called in any forked child: it stores a number. Two threads may register it
         // twice, which does no harm.
-        let registered = unsafe { libc::pthread_atfork(None, None, Some(forget)) } == 0;
+        let registered =
+            cfg!(miri) || unsafe { libc::pthread_atfork(None, None, Some(forget)) } == 0;
         IS_FORGOTTEN_BY_CHILDREN.store(registered, Relaxed);
         if !registered {
             // No memory: nothing is kept that a child might believe.
@@ -154,6 +156,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs /proc")]
     fn an_unknown_start_time_is_no_sign_of_another_process() {
         let parent = nix::unistd::getppid().as_raw() as u32;
         let unknown = Identity { pid: parent, reserved: 0, started: 0 };
@@ -163,6 +166,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs /proc")]
     fn a_process_that_cannot_be_looked_at_is_alive_and_one_that_is_gone_is_not() {
         let too_many = io::Error::from_raw_os_error(libc::EMFILE);
         assert!(!is_gone(nix::unistd::getppid().as_raw() as u32, &too_many));

@@ -22,7 +22,7 @@ use std::{
 use bytemuck::{Pod, Zeroable};
 use nix::sys::{
     memfd::{MFdFlags, memfd_create},
-    socket::MsgFlags,
+    socket::{MsgFlags, getsockopt, sockopt},
 };
 
 use crate::{
@@ -66,6 +66,8 @@ pub(super) enum Said {
     Begun,
     /// Its target has come to its end.
     Ended(Verdict),
+    /// The same, but this process had no room for what it said.
+    Lost(io::Error),
 }
 
 const RETURNED: u32 = 1;
@@ -109,41 +111,38 @@ impl Line {
         if self.begins && !self.hear_begun(MsgFlags::empty()) {
             return Said::NotBegun;
         }
-        match self.hear_verdict() {
-            Ok(Some(verdict)) => Said::Ended(verdict),
-            // A child that died in the middle of its last words.
-            Ok(None) | Err(_) => Said::Begun,
-        }
+        // A child that died in the middle of its last words.
+        self.hear_verdict().unwrap_or(Said::Begun)
     }
 
-    fn hear_verdict(&self) -> io::Result<Option<Verdict>> {
+    fn hear_verdict(&self) -> io::Result<Said> {
         self.socket.set_nonblocking(true)?;
         let mut header = Header::zeroed();
         let bytes = bytemuck::bytes_of_mut(&mut header);
         let Some(descriptors) = socket::receive_all(&self.socket, bytes)? else {
-            return Ok(None);
+            return Ok(Said::Begun);
         };
         let mut descriptors = match descriptors {
             Ok(descriptors) => descriptors,
-            Err(error) => {
-                let what = format!("its result came with descriptors, but {error}");
-                return Ok(Some(Verdict::Panicked(what)));
-            }
+            Err(error) => return Ok(Said::Lost(error)),
         };
         let bytes = if header.in_file == 1 && !descriptors.is_empty() {
             let file = File::from(descriptors.remove(0));
-            let mut bytes = vec![0; header.len as usize];
-            file.read_exact_at(&mut bytes, 0)?;
-            bytes
+            match content(&file, header.len) {
+                Ok(bytes) => bytes,
+                Err(error) => return Ok(Said::Lost(error)),
+            }
         } else {
             let mut bytes = Vec::new();
             (&*self.socket).take(header.len).read_to_end(&mut bytes)?;
             bytes
         };
         Ok(match header.verdict {
-            RETURNED => Some(Verdict::Returned(Encoded { bytes, descriptors })),
-            PANICKED => Some(Verdict::Panicked(String::from_utf8_lossy(&bytes).into_owned())),
-            _ => None,
+            RETURNED => Said::Ended(Verdict::Returned(Encoded { bytes, descriptors })),
+            PANICKED => {
+                Said::Ended(Verdict::Panicked(String::from_utf8_lossy(&bytes).into_owned()))
+            }
+            _ => Said::Begun,
         })
     }
 
@@ -162,7 +161,7 @@ impl Line {
     }
 
     fn send(&self, verdict: u32, bytes: &[u8], handles: &[OwnedFd]) -> io::Result<()> {
-        let is_short = bytes.len() <= LONGEST_MESSAGE;
+        let is_short = bytes.len() <= self.longest_message();
         let file = if is_short { None } else { Some(file_with(bytes)?) };
         let header = Header { verdict, in_file: file.is_some().into(), len: bytes.len() as u64 };
         let descriptors = file.iter().map(AsRawFd::as_raw_fd);
@@ -178,6 +177,15 @@ impl Line {
     }
 }
 
+impl Line {
+    /// What the socket takes in one piece, whatever its buffer: the kernel
+    /// makes pieces of half of that.
+    fn longest_message(&self) -> usize {
+        let buffer = getsockopt(&self.socket.as_fd(), sockopt::SndBuf).unwrap_or(0);
+        LONGEST_MESSAGE.min(buffer / 4)
+    }
+}
+
 impl AsFd for Line {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -188,6 +196,20 @@ impl AsFd for Line {
 pub(crate) fn say_begun(socket: &UnixStream) {
     // If nobody listens, nobody wants to know.
     let _ = socket::send(socket.as_fd(), &[IoSlice::new(&[BEGUN])], &[], MsgFlags::empty());
+}
+
+/// The first `len` bytes of the file that a child has left.
+fn content(file: &File, len: u64) -> io::Result<Vec<u8>> {
+    // A length that is not the file's is no reason to reserve so much.
+    if file.metadata()?.len() < len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let len = usize::try_from(len).map_err(io::Error::other)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+    bytes.resize(len, 0);
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 fn file_with(bytes: &[u8]) -> io::Result<File> {
@@ -201,6 +223,29 @@ fn file_with(bytes: &[u8]) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_socket_with_the_smallest_buffer_keeps_nobody_waiting() {
+        for len in [0, 1_000, 5_000, LONGEST_MESSAGE] {
+            let (parent, child) = pair();
+            nix::sys::socket::setsockopt(&child.socket.as_fd(), sockopt::SndBuf, &1).unwrap();
+            say_begun(&child.socket);
+            let verdict = Verdict::Panicked("x".repeat(len));
+            child.say(&verdict).unwrap();
+            let parent = Line { begins: true, ..parent };
+            let Said::Ended(Verdict::Panicked(message)) = parent.hear() else { panic!("{len}") };
+            assert_eq!(message.len(), len);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_length_that_is_not_the_files_reserves_nothing() {
+        let file = file_with(b"short").unwrap();
+        assert_eq!(content(&file, 5).unwrap(), b"short");
+        assert!(content(&file, u64::MAX).is_err());
+    }
 
     fn pair() -> (Line, Line) {
         let (ours, theirs) = UnixStream::pair().unwrap();

@@ -1,9 +1,17 @@
 //! Handles that are dropped, parents that end, and what becomes of children.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use multiproc::{
     Connection, Error, Event, Process, Sender, StartMethod, active_children, one_way_pipe, pipe,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 use super::{children_and_theirs, sleep_for_ever, started};
@@ -144,5 +152,82 @@ fn a_killed_parent_takes_children_and_grandchildren_along() {
         process.join().unwrap();
         // All of them hold the other end until they end.
         assert!(matches!(receiver.recv_timeout::<()>(WATCHDOG), Err(Error::Disconnected)));
+    });
+}
+
+#[test]
+fn a_stopped_fork_server_stops_no_call_that_has_a_limit() {
+    in_a_process_of_its_own(|| {
+        let parent = |()| nix::unistd::getppid().as_raw();
+        let server = Pid::from_raw(started(StartMethod::ForkServer, parent, ()).result().unwrap());
+        let mut process = started(StartMethod::ForkServer, sleep_for_ever, ());
+        kill(server, Signal::SIGSTOP).unwrap();
+        process.kill();
+        let sentinel = process.sentinel().unwrap();
+        assert!(!multiproc::wait([sentinel], Some(WATCHDOG)).unwrap().is_empty());
+        assert!(!process.join_timeout(Duration::from_millis(1)).unwrap());
+        assert_eq!(process.exit_code(), None);
+        assert!(!process.is_alive());
+        assert!(active_children().is_empty());
+        assert!(format!("{process:?}").contains("exit_code: None"));
+        kill(server, Signal::SIGCONT).unwrap();
+        process.join().unwrap();
+        assert_eq!(process.exit_code(), Some(-9));
+        // What was owed and what was asked for are not mixed up.
+        assert_eq!(started(StartMethod::ForkServer, |x: u64| x, 7).result().unwrap(), 7);
+    });
+}
+
+#[test]
+fn exit_statuses_are_kept_where_the_signal_of_children_is_ignored() {
+    in_a_process_of_its_own(|| {
+        for method in StartMethod::ALL {
+            // SAFETY: a valid disposition.
+            unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+            let mut process = started(method, |()| -> () { std::process::exit(3) }, ());
+            process.join().unwrap();
+            assert_eq!(process.exit_code(), Some(3), "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_child_has_nothing_of_its_parents_standard_input() {
+    with_every_start_method(|method| {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"for the parent").unwrap();
+        drop(writer);
+        nix::unistd::dup2_stdin(&reader).unwrap();
+        drop(reader);
+        let read = |()| std::io::read_to_string(std::io::stdin()).unwrap();
+        assert_eq!(started(method, read, ()).result().unwrap(), "");
+        assert_eq!(read(()), "for the parent");
+    });
+}
+
+#[test]
+fn a_closed_process_is_not_one_that_was_started() {
+    let mut process = Process::new(|()| (), ());
+    process.close().unwrap();
+    let error = process.start().unwrap_err();
+    assert!(matches!(error, Error::ProcessClosed { .. }), "{error}");
+}
+
+#[test]
+fn an_overflown_stack_and_an_abort_end_the_child_alone() {
+    #[expect(unconditional_recursion, reason = "that is what it is for")]
+    fn overflow(depth: u64) -> u64 {
+        let page = std::hint::black_box([depth; 512]);
+        overflow(depth + 1) + page[depth as usize % 512]
+    }
+    with_every_start_method(|method| {
+        let overflows = started(method, |()| overflow(0), ()).result().unwrap_err();
+        let aborts = started(method, |()| -> () { std::process::abort() }, ()).result();
+        for error in [overflows, aborts.unwrap_err()] {
+            let Error::ProcessDied { status, .. } = &error else { panic!("{error}") };
+            assert!([-libc::SIGSEGV, -libc::SIGABRT].contains(&status.code), "{error}");
+            assert!(error.to_string().contains("help: "), "{error}");
+        }
+        assert_eq!(started(method, |x: u64| x, 7).result().unwrap(), 7);
     });
 }

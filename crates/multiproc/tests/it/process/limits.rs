@@ -179,3 +179,15 @@ fn a_holder_that_cannot_be_looked_at_keeps_its_permit() {
         assert!(matches!(semaphore.acquire(), Err(AcquireError::OwnerDied(_))));
     });
 }
+
+#[test]
+fn a_value_that_there_is_no_descriptor_for_is_an_error_that_says_what_to_do() {
+    with_every_start_method(|method| {
+        let mut process = started(method, |()| vec![1u8; 1_000_000], ());
+        let taken = take_all_descriptors();
+        let error = process.result().unwrap_err();
+        drop(taken);
+        assert!(matches!(error, Error::System { .. }), "{error}");
+        assert!(error.to_string().contains("help: raise the limit of open files"), "{error}");
+    });
+}
