@@ -1,22 +1,22 @@
 //! Locks, semaphores, events, conditions and barriers, alone and between two
 //! processes.
 //!
-//! CPython 3.11's `multiprocessing` for the same, start method `fork`, on a
-//! two-core virtual machine:
+//! CPython 3.11's `multiprocessing` for the same, start method `fork`, beside
+//! what this bench said, both on a two-core virtual machine that was busy with
+//! other things, which costs the round trips most:
 //!
-//! | | CPython |
-//! |---|---|
-//! | lock, acquire and release | 134 ns |
-//! | recursive lock | 130 ns |
-//! | semaphore | 130 ns |
-//! | event: set, wait, clear | 19.0 µs |
-//! | lock that another process wants too | 117 ns |
-//! | event round trip | 16.2 µs |
-//! | semaphore round trip | 3.5 µs |
-//! | condition round trip | 63 µs |
-//! | barrier | 20.6 µs |
+//! | | CPython | here |
+//! |---|---|---|
+//! | lock, acquire and release | 134 ns | 26 ns |
+//! | recursive lock | 130 ns | 28 ns |
+//! | semaphore | 130 ns | 101 ns |
+//! | event: set, wait, clear | 19.0 µs | 25 ns |
+//! | lock that another process wants too | 117 ns | 69 ns |
+//! | event round trip | 16.2 µs | 5.9 µs |
+//! | semaphore round trip | 3.5 µs | 7.5 µs |
+//! | condition round trip | 63 µs | 7.3 µs |
+//! | barrier | 20.6 µs | 6.0 µs |
 //!
-//! Each is the best of several blocks, on a machine that had other things to do.
 //! Round trips are two hand-overs: there and back.
 
 use std::hint::black_box;

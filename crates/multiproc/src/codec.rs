@@ -247,6 +247,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs files")]
     fn a_panic_in_a_value_leaves_no_list_in_place() {
         let encoded = catch_unwind(AssertUnwindSafe(|| encode(&Panics(handle()))));
         assert!(encoded.is_err());
@@ -260,6 +261,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs files")]
     fn what_was_refused_elsewhere_is_not_the_reason_of_the_next_failure() {
         // As another format does, which ends in its own error.
         let _ = attach::<postcard::Error>(&handle().0);

@@ -148,11 +148,16 @@ impl TaskPanic {
     pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Self> {
         let outer = IS_CATCHING.replace(true);
         // Unwind safe: callers say what they do with what is half-changed.
-        let outcome = panic::catch_unwind(AssertUnwindSafe(f));
-        // A payload's own drop can panic too.
-        let outcome = outcome.map_err(std::mem::forget);
+        let outcome = panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+            let first = Self::take();
+            // Its own drop can panic too, and so on: one is enough.
+            let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            let _ = dropped.map_err(std::mem::forget);
+            LAST_PANIC.set(None);
+            first
+        });
         IS_CATCHING.set(outer);
-        outcome.map_err(|()| Self::take())
+        outcome
     }
 
     fn take() -> Self {

@@ -377,3 +377,61 @@ impl fmt::Debug for Barrier {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A barrier at which one party waits while `then` happens; what it is told.
+    fn told_while(then: impl FnOnce(&Barrier)) -> Result<usize> {
+        let barrier = Barrier::new(2).unwrap();
+        std::thread::scope(|scope| {
+            let party = scope.spawn(|| barrier.wait());
+            while barrier.n_waiting() == 0 {
+                std::thread::yield_now();
+            }
+            then(&barrier);
+            party.join().unwrap()
+        })
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn a_reset_that_was_begun_by_who_died_is_finished_by_the_next_one() {
+        let told = told_while(|barrier| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let inside = barrier.monitor.enter();
+                    let phase = inside.state.phase();
+                    assert!(inside.state.replace(phase, phase.broken(WhyBroken::Reset { pid: 7 })));
+                    std::mem::forget(inside);
+                });
+            });
+            assert!(barrier.is_broken());
+            let alone = barrier.wait_timeout(Duration::from_millis(1));
+            assert!(matches!(alone, Err(Error::TimedOut)), "it is whole, but nobody comes");
+        });
+        assert!(
+            matches!(told, Err(Error::BrokenBarrier { why: WhyBroken::Reset { pid: 7 } })),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn who_died_before_its_arrival_was_written_has_not_arrived() {
+        let told = told_while(|barrier| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let inside = barrier.monitor.enter();
+                    let (_, record) = inside.claim().unwrap();
+                    record.note.store(inside.state.phase().generation(), Relaxed);
+                    std::mem::forget(inside);
+                });
+            });
+            assert_eq!(barrier.n_waiting(), 1);
+            assert_eq!(barrier.wait().unwrap(), 1);
+        });
+        assert_eq!(told.unwrap(), 0);
+    }
+}

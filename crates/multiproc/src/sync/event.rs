@@ -25,7 +25,7 @@ use crate::{
 /// holding one.
 ///
 /// What a process did before [`set`](Self::set) is visible to those whose
-/// [`wait`](Self::wait) that has ended.
+/// [`wait`](Self::wait) it ends.
 ///
 /// ```
 /// use multiproc::{Event, Process};

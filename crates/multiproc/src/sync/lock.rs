@@ -47,7 +47,7 @@ use crate::{
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Lock {
-    mutex: Placed<LockState>,
+    state: Placed<LockState>,
 }
 
 #[repr(C)]
@@ -72,8 +72,8 @@ impl Lock {
     /// [`Error::Memory`](crate::Error::Memory) if there is no memory or no descriptor for it.
     pub fn new() -> Result<Self> {
         // SAFETY: nobody else sees the mutex yet.
-        let mutex = Placed::new(0, |state: &LockState| unsafe { state.mutex.initialise(false) })?;
-        Ok(Self { mutex })
+        let state = Placed::new(0, |state: &LockState| unsafe { state.mutex.initialise(false) })?;
+        Ok(Self { state })
     }
 
     /// Waits until nobody else has it, and takes it.
@@ -84,7 +84,7 @@ impl Lock {
     /// giving it back.
     #[inline]
     pub fn acquire(&self) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
-        self.guard(self.mutex.mutex.lock())
+        self.guard(self.state.mutex.lock())
     }
 
     /// Takes it if nobody else has it.
@@ -95,7 +95,7 @@ impl Lock {
     /// [`AcquireError::OwnerDied`], which holds the guard.
     #[inline]
     pub fn try_acquire(&self) -> Result<LockGuard<'_>, AcquireError<LockGuard<'_>>> {
-        let acquired = self.mutex.mutex.try_lock().ok_or(AcquireError::WouldBlock)?;
+        let acquired = self.state.mutex.try_lock().ok_or(AcquireError::WouldBlock)?;
         Ok(self.guard(acquired)?)
     }
 
@@ -110,19 +110,19 @@ impl Lock {
         timeout: Duration,
     ) -> Result<LockGuard<'_>, AcquireError<LockGuard<'_>>> {
         let deadline = Instant::now().checked_add(timeout);
-        let acquired = self.mutex.mutex.lock_until(deadline).ok_or(AcquireError::TimedOut)?;
+        let acquired = self.state.mutex.lock_until(deadline).ok_or(AcquireError::TimedOut)?;
         Ok(self.guard(acquired)?)
     }
 
     #[inline]
     fn guard(&self, acquired: Acquired) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
-        guard(&self.mutex.mutex, acquired)
+        guard(&self.state.mutex, acquired)
     }
 }
 
 impl fmt::Debug for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("holder", &self.mutex.mutex.holder()).finish()
+        f.debug_struct("Lock").field("holder", &self.state.mutex.holder()).finish()
     }
 }
 

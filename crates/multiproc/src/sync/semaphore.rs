@@ -290,3 +290,54 @@ impl fmt::Debug for Permit<'_> {
         f.write_str("Permit")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody goes inside, does `half` of something, and dies.
+    fn dies_inside(semaphore: &Semaphore, half: impl FnOnce(&Inside<'_, Permits>) + Send) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let inside = semaphore.monitor.enter();
+                half(&inside);
+                std::mem::forget(inside);
+            });
+        });
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn what_was_half_taken_by_who_died_is_not_taken() {
+        let semaphore = Semaphore::new(2).unwrap();
+        dies_inside(&semaphore, |inside| {
+            inside.state.available.fetch_sub(1, Relaxed);
+        });
+        let permits = [(); 2].map(|()| semaphore.try_acquire().unwrap());
+        assert!(matches!(semaphore.try_acquire(), Err(AcquireError::WouldBlock)));
+        drop(permits);
+        assert_eq!(semaphore.value(), 2);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn what_was_half_released_by_who_died_is_released() {
+        let semaphore = Semaphore::new(0).unwrap();
+        dies_inside(&semaphore, |inside| {
+            inside.state.total.fetch_add(1, Relaxed);
+        });
+        // Nothing is available yet: it takes a look inside.
+        semaphore.acquire().unwrap().forget();
+        assert_eq!(semaphore.value(), 0);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn a_permit_that_was_half_given_back_by_who_died_is_back() {
+        let semaphore = Semaphore::new(1).unwrap();
+        let permit = std::mem::ManuallyDrop::new(semaphore.acquire().unwrap());
+        dies_inside(&semaphore, |inside| assert!(permit.leave_record(inside)));
+        drop(semaphore.acquire().unwrap());
+        assert_eq!(semaphore.value(), 1);
+    }
+}
