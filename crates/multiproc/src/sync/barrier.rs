@@ -19,7 +19,7 @@ use crate::{
         AtomicU32, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed},
     },
-    process::this_process,
+    process::{Identity, this_process},
 };
 
 /// A place where a number of parties, threads of any processes, wait for each
@@ -29,8 +29,9 @@ use crate::{
 /// handle is given to or sent to. If a party cannot come or stay, because it
 /// timed out, died, or called [`abort`](Self::abort), the barrier is *broken*:
 /// all who wait are told why, and so is who comes later, until somebody
-/// [resets](Self::reset) it. The death of a party is noticed within 50 ms if it
-/// had arrived; nobody can know of one that has not.
+/// [resets](Self::reset) it. The death of a party that had arrived is noticed
+/// within 50 ms by those who wait, and by the last one before it goes on; nobody
+/// can know of one that has not arrived.
 ///
 /// ```
 /// use multiproc::{Barrier, Process};
@@ -127,6 +128,13 @@ struct Arrival<'a> {
     /// How many came before.
     place: u32,
     is_last: bool,
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        // Also if the action panics.
+        self.record.free();
+    }
 }
 
 impl Barrier {
@@ -246,13 +254,12 @@ impl Barrier {
 
     fn wait_until(&self, deadline: Option<Instant>, action: impl FnOnce()) -> Result<usize> {
         let arrival = self.arrive(deadline)?;
-        let passed = if arrival.is_last {
-            self.go_on(&arrival, action)
+        if arrival.is_last {
+            self.go_on(&arrival, deadline, action)?;
         } else {
-            self.wait_for_others(&arrival, deadline)
-        };
-        arrival.record.free();
-        passed.map(|()| arrival.place as usize)
+            self.wait_for_others(&arrival, deadline)?;
+        }
+        Ok(arrival.place as usize)
     }
 
     /// Comes, as soon as there is room: none is left while an action runs.
@@ -290,8 +297,19 @@ impl Barrier {
     }
 
     /// What the last one does.
-    fn go_on(&self, arrival: &Arrival<'_>, action: impl FnOnce()) -> Result<()> {
+    fn go_on(
+        &self,
+        arrival: &Arrival<'_>,
+        deadline: Option<Instant>,
+        action: impl FnOnce(),
+    ) -> Result<()> {
         let state = &self.monitor.state;
+        // One who was killed while it was the only one to wait has been missed
+        // by nobody yet.
+        self.bury(self.monitor.find_dead_now(deadline), deadline);
+        if let Some(outcome) = state.outcome(arrival.record, arrival.generation) {
+            return outcome;
+        }
         let phase = Phase::of(arrival.generation);
         let fuse = Fuse { barrier: self, phase };
         action();
@@ -341,7 +359,11 @@ impl Barrier {
     /// Breaks the barrier if a party died that had arrived, and gives back the
     /// records of the dead.
     fn look_for_dead(&self, deadline: Option<Instant>) {
-        for (index, owner) in self.monitor.find_dead(deadline) {
+        self.bury(self.monitor.find_dead(deadline), deadline);
+    }
+
+    fn bury(&self, dead: Vec<(u32, Identity)>, deadline: Option<Instant>) {
+        for (index, owner) in dead {
             let Some(inside) = self.monitor.enter_until(deadline) else { return };
             let record = inside.record(index);
             if record.owner() == owner && record.word.load(Acquire) == ARRIVED {

@@ -160,6 +160,10 @@ impl<L: ConditionLock> Condition<L> {
     /// Gives the lock back, waits for a notification, and takes the lock
     /// again. A recursive one is given back altogether.
     ///
+    /// The guard must be one of this condition's lock, through whichever
+    /// handle: with another lock's, a notification could come between the look
+    /// at what is waited for and the wait.
+    ///
     /// # Errors
     ///
     /// [`AcquireError::OwnerDied`], which holds the guard, if the owner of the

@@ -192,9 +192,11 @@ impl<S: MonitorState> Monitor<S> {
     /// Records in use whose owner is no longer alive, as far as anybody can
     /// tell; empty if somebody else has looked within [`LONGEST_SLEEP`].
     pub(super) fn find_dead(&self, deadline: Option<Instant>) -> Vec<(u32, Identity)> {
-        if !self.is_time_to_look() {
-            return Vec::new();
-        }
+        if self.is_time_to_look() { self.find_dead_now(deadline) } else { Vec::new() }
+    }
+
+    /// The same, however recently somebody has looked.
+    pub(super) fn find_dead_now(&self, deadline: Option<Instant>) -> Vec<(u32, Identity)> {
         // Copied inside, so that no owner is half of one and half of another;
         // asked for outside, since it takes the kernel some microseconds each.
         let Some(inside) = self.enter_until(deadline) else { return Vec::new() };

@@ -297,6 +297,16 @@ fn a_party_that_is_killed_while_it_waits_breaks_the_barrier_for_the_others() {
 }
 
 #[test]
+fn a_party_that_was_killed_while_it_waited_alone_has_not_come() {
+    with_every_start_method(|method| {
+        let barrier = Barrier::new(2).unwrap();
+        let pid = killed(waiter(method, &barrier));
+        let Err(Error::BrokenBarrier { why }) = barrier.wait() else { panic!("not told") };
+        assert_eq!(why, WhyBroken::PartyDied { pid });
+    });
+}
+
+#[test]
 fn a_party_that_dies_in_its_action_breaks_the_barrier() {
     with_every_start_method(|method| {
         let barrier = Barrier::new(2).unwrap();
