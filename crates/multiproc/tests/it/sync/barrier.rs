@@ -303,10 +303,7 @@ fn a_party_that_was_killed_while_it_waited_alone_has_not_come() {
         let pid = killed(waiter(method, &barrier));
         let told = barrier.wait();
         let why = WhyBroken::PartyDied { pid };
-        assert!(
-            matches!(told, Err(Error::BrokenBarrier { why: told }) if told == why),
-            "{told:?}"
-        );
+        assert!(matches!(told, Err(Error::BrokenBarrier { why: told }) if told == why), "{told:?}");
     });
 }
 
