@@ -1,6 +1,12 @@
 //! What can go wrong, told so that the reader knows what to do.
 
+mod advice;
+mod kind;
+
 use std::{fmt, io, ops::Range};
+
+pub(crate) use advice::hint;
+use advice::{during, indices, memory_hint, why};
 
 use crate::{ExitStatus, StartMethod, WhyBroken};
 
@@ -465,59 +471,6 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// A word for the kind of error, for programs that record it: one of
-    /// `unsupported`, `misuse`, `out-of-memory`, `worker-died`,
-    /// `task-panicked`, `timed-out`, `owner-died`, `broken-barrier` and `system`.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::ForkWithThreads { .. }
-            | Self::InitNotReached
-            | Self::AlreadyStarted { .. }
-            | Self::NotStarted { .. }
-            | Self::ResultTaken { .. }
-            | Self::StillRuns { .. }
-            | Self::ProcessClosed { .. }
-            | Self::CoresNotAvailable { .. }
-            | Self::StartMethodSet { .. }
-            | Self::NoWorkers
-            | Self::NoParties
-            | Self::TooLarge { .. }
-            | Self::OutOfRange { .. }
-            | Self::DoesNotFit { .. } => "unsupported",
-            Self::Memory { .. } => "out-of-memory",
-            Self::StartTimedOut { .. }
-            | Self::NeverBegan { .. }
-            | Self::ProcessDied { .. }
-            | Self::ManagerEnded { .. }
-            | Self::ManagerDied { .. }
-            | Self::WorkerDied { .. }
-            | Self::Broken
-            | Self::PoolDropped => "worker-died",
-            Self::TaskPanicked { .. }
-            | Self::ProcessPanicked { .. }
-            | Self::CallPanicked { .. } => "task-panicked",
-            Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
-            Self::Closed | Self::TooManyTasksDone | Self::ReleasedTooOften { .. } => "misuse",
-            Self::OwnerDied { .. } => "owner-died",
-            Self::BrokenBarrier { .. } => "broken-barrier",
-            Self::Disconnected
-            | Self::OtherKind { .. }
-            | Self::BufferTooShort { .. }
-            | Self::NotAMessage { .. }
-            | Self::Encode { .. }
-            | Self::Decode { .. }
-            | Self::Garbled { .. }
-            | Self::Damaged { .. }
-            | Self::ManagerOverloaded { .. }
-            | Self::NoSuchObject
-            | Self::CallsItself
-            | Self::NotInherited
-            | Self::Start { .. }
-            | Self::System { .. } => "system",
-        }
-    }
-
     pub(crate) const fn from_dead_owner(pid: u32) -> Self {
         Self::OwnerDied { pid: pid as i32 }
     }
@@ -529,67 +482,6 @@ impl Error {
     /// The same for the error type of `nix`.
     pub(crate) fn errno(what: &'static str) -> impl FnOnce(nix::Error) -> Self {
         move |errno| Self::System { what, source: errno.into() }
-    }
-}
-
-fn during(task: Option<usize>) -> String {
-    task.map_or_else(String::new, |task| format!(" while it executed task {task}"))
-}
-
-/// What may have ended a process in this way, and where to look.
-fn why(status: ExitStatus) -> &'static str {
-    match -status.code {
-        libc::SIGKILL => {
-            "\nhelp: if nobody has killed it, the system may have been out of memory: see `dmesg`"
-        }
-        libc::SIGSEGV | libc::SIGBUS => {
-            "\nhelp: a stack overflow (deep recursion?) or a fault of unsafe code"
-        }
-        libc::SIGABRT => {
-            "\nhelp: it has called `abort`, as a stack overflow, a panic within a panic and \
-             memory that cannot be had do: see its standard error"
-        }
-        _ => "",
-    }
-}
-
-/// Memory is a file, so it may be descriptors that are short.
-fn memory_hint(source: &io::Error) -> &'static str {
-    match source.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::EFBIG) => hint(source),
-        _ => "\nhelp: ask for less, or raise the memory limit of this process's cgroup",
-    }
-}
-
-fn indices(range: &Range<usize>) -> String {
-    match range.len() {
-        1 => format!("index {} is", range.start),
-        _ => format!("indices {}..{} are", range.start, range.end),
-    }
-}
-
-/// What to do about the errors that users meet.
-pub(crate) fn hint(source: &io::Error) -> &'static str {
-    match source.raw_os_error() {
-        Some(libc::EMFILE) => "\nhelp: raise the limit of open files, `ulimit -n`",
-        Some(libc::EFBIG) => {
-            "\nhelp: raise the limit of file sizes, `ulimit -f`, which holds for memory that \
-             processes share too"
-        }
-        Some(libc::ENFILE) => "\nhelp: the system-wide limit of open files is reached",
-        Some(libc::ETOOMANYREFS) => {
-            "\nhelp: too many descriptors are on their way: receive them sooner, or raise the \
-             sender's limit of open files, `ulimit -n`"
-        }
-        Some(libc::EAGAIN) => {
-            "\nhelp: raise the limit of processes, `ulimit -u` or the cgroup's pids.max"
-        }
-        Some(libc::ECHILD) => {
-            "\nhelp: somebody else has reaped it: wait for no child but your own \
-             (`waitpid(-1)` takes ours), and leave SIGCHLD as it is"
-        }
-        Some(libc::ENOMEM) => "\nhelp: free memory, or start fewer workers",
-        _ => "",
     }
 }
 

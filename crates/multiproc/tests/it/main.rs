@@ -11,6 +11,7 @@ mod isolation;
 mod manager;
 mod memory;
 mod process;
+mod processes;
 mod queue;
 mod sync;
 

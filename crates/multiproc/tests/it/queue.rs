@@ -5,24 +5,7 @@ mod faults;
 mod growth;
 mod ported;
 
-use multiproc::{Process, StartMethod};
-use serde::{Serialize, de::DeserializeOwned};
-
-fn started<A, F>(method: StartMethod, target: F, arguments: A) -> Process
-where
-    A: Serialize + DeserializeOwned + Send + 'static,
-    F: Fn(A) + Copy + Send + 'static,
-{
-    let mut process = Process::new(target, arguments).start_method(method);
-    process.start().unwrap();
-    process
-}
-
-/// Waits for a process that is expected to end well.
-fn join(mut process: Process) {
-    process.join().unwrap();
-    assert_eq!(process.exit_code(), Some(0), "its message is above");
-}
+use crate::processes::{ends_well, started};
 
 /// Bytes of memory in the shared memory files that this process has open.
 fn memory_of_queues() -> u64 {

@@ -17,7 +17,7 @@ use nix::sys::{
     socket::{ControlMessage, MsgFlags, sendmsg, setsockopt, sockopt},
 };
 
-use super::{asleep, started, succeeds};
+use super::{asleep, ends_well, started};
 use crate::{in_a_process_of_its_own, with_every_start_method};
 
 /// Numbers without a pattern (the generator of Knuth's MMIX).
@@ -134,7 +134,7 @@ fn two_writers_and_two_readers_on_one_pipe_harm_no_message() {
             assert!(numbers.iter().copied().eq(0..PER_WRITER), "each exactly once: {numbers:?}");
         }
         assert_eq!(seen.len(), 2);
-        processes.into_iter().for_each(succeeds);
+        processes.into_iter().for_each(ends_well);
     });
 }
 
@@ -333,7 +333,7 @@ fn messages_pass_although_somebody_has_made_the_buffers_tiny() {
             assert!(ours.recv::<(u8, u32, String)>().unwrap() == message(1, number));
         }
         drop(ours);
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -353,6 +353,6 @@ fn a_socket_that_somebody_has_made_non_blocking_is_waited_for_all_the_same() {
         assert_eq!(ours.recv::<String>().unwrap(), "awake");
         (0..2000u64).for_each(|number| ours.send(&number).unwrap());
         drop(ours);
-        succeeds(process);
+        ends_well(process);
     });
 }

@@ -7,7 +7,7 @@ use multiproc::{
     one_way_pipe, pipe, wait,
 };
 
-use super::{started, succeeds};
+use super::{ends_well, started};
 use crate::{in_a_process_of_its_own, with_every_start_method};
 
 #[test]
@@ -62,7 +62,7 @@ fn shared_memory_travels_over_a_connection_to_another_process() {
         assert_eq!((len, same.len()), (12_345, 12_345));
         let inode = |memory: &SharedMemory| nix::sys::stat::fstat(memory.as_fd()).unwrap().st_ino;
         assert_eq!(inode(&same), inode(&memory));
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -84,8 +84,8 @@ fn siblings_talk_to_each_other_without_their_parent() {
         }
         // The parent holds no end of theirs, so their end of file is not held up.
         assert!(matches!(results.recv::<u64>(), Err(Error::Disconnected)));
-        succeeds(cuber);
-        succeeds(counter);
+        ends_well(cuber);
+        ends_well(counter);
     });
 }
 
@@ -98,13 +98,13 @@ fn a_grandchild_answers_its_grandparent() {
                 let question: String = connection.recv().unwrap();
                 connection.send(&format!("{question} Yes.")).unwrap();
             };
-            succeeds(started(StartMethod::ALL[number as usize], grandchild, connection));
+            ends_well(started(StartMethod::ALL[number as usize], grandchild, connection));
         };
         let process = started(method, child, (method as u8, theirs));
         ours.send("Are you there?").unwrap();
         assert_eq!(ours.recv::<String>().unwrap(), "Are you there? Yes.");
         assert!(matches!(ours.recv::<String>(), Err(Error::Disconnected)));
-        succeeds(process);
+        ends_well(process);
     });
 }
 

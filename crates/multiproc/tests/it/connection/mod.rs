@@ -5,25 +5,7 @@ mod handles;
 mod messages;
 mod ported;
 
-use multiproc::{Process, StartMethod};
-use serde::{Serialize, de::DeserializeOwned};
-
-/// A process that runs `target`.
-fn started<A, F>(method: StartMethod, target: F, arguments: A) -> Process
-where
-    A: Serialize + DeserializeOwned + Send + 'static,
-    F: Fn(A) + Copy + Send + 'static,
-{
-    let mut process = Process::new(target, arguments).start_method(method);
-    process.start().unwrap();
-    process
-}
-
-/// Waits for the process, which must have ended well.
-fn succeeds(mut process: Process) {
-    process.join().unwrap();
-    assert_eq!(process.exit_code(), Some(0), "its message is above");
-}
+use crate::processes::{ends_well, started};
 
 /// Waits until the process sleeps.
 fn asleep(pid: i32) {

@@ -7,7 +7,7 @@ use std::{
 
 use multiproc::{Connection, Descriptor, Error, Receiver, Sender, one_way_pipe, pipe, wait};
 
-use super::{asleep, started, succeeds};
+use super::{asleep, ends_well, started};
 use crate::{in_a_process_of_its_own, isolation::open_descriptors, with_every_start_method};
 
 const SENTINEL: &[u8] = b"";
@@ -71,7 +71,7 @@ fn test_connection() {
         connection.send_bytes(SENTINEL).unwrap();
         assert!(matches!(connection.recv::<i32>(), Err(Error::Disconnected)));
         assert!(matches!(connection.recv_bytes(), Err(Error::Disconnected)));
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -83,7 +83,7 @@ fn test_duplex_false() {
         assert_eq!(receiver.recv::<i32>().unwrap(), 1);
         let process = started(method, |sender: Sender| sender.send(&2).unwrap(), sender);
         assert_eq!(receiver.recv::<i32>().unwrap(), 2);
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -97,7 +97,7 @@ fn test_spawn_close() {
         assert_eq!(connection.recv_bytes().unwrap(), b"hello");
         connection.send_bytes(SENTINEL).unwrap();
         drop(connection);
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -126,7 +126,7 @@ fn test_fd_transfer() {
         let mut written = String::new();
         output.read_to_string(&mut written).unwrap();
         assert_eq!(written, "foo");
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -153,7 +153,7 @@ fn test_large_fd_transfer() {
         let mut written = String::new();
         output.read_to_string(&mut written).unwrap();
         assert_eq!(written, "bar");
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -166,7 +166,7 @@ fn test_missing_fd_transfer() {
             started(method, |connection: Connection| connection.send(&0u32).unwrap(), theirs);
         let error = connection.recv::<Descriptor>().unwrap_err();
         assert!(error.to_string().contains("did not come with it"), "{error}");
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -207,7 +207,7 @@ fn test_strings() {
             assert_eq!(one.recv_bytes().unwrap(), string);
         }
         assert!(matches!(one.recv_bytes(), Err(Error::Disconnected)));
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -222,7 +222,7 @@ fn test_boundaries() {
         sender.send_bytes(b"first").unwrap();
         sender.send_bytes(b"second").unwrap();
         drop(sender);
-        succeeds(process);
+        ends_well(process);
         assert_eq!(receiver.recv_bytes().unwrap(), b"first");
         assert_eq!(receiver.recv_bytes().unwrap(), b"second");
     });
@@ -245,7 +245,7 @@ fn test_dont_merge() {
             assert!(one.poll(Duration::MAX).unwrap());
             assert_eq!(one.recv_bytes().unwrap(), message);
         }
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -274,7 +274,7 @@ fn test_access() {
         drop(receiver);
         sender.send("foobar").unwrap();
         assert_eq!(connection.recv::<String>().unwrap(), "foobarfoobar");
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -310,7 +310,7 @@ fn test_wait() {
         let expected: Vec<_> =
             (0..10).flat_map(|i| pids.iter().map(move |&pid| (i, pid))).collect();
         assert_eq!(messages, expected);
-        processes.into_iter().for_each(succeeds);
+        processes.into_iter().for_each(ends_well);
     });
 }
 
@@ -328,7 +328,7 @@ fn test_wait_timeout() {
         assert!(before.elapsed() >= SHORT);
         ours.send(&()).unwrap();
         assert_eq!(wait([&silent, &ours], Some(Duration::MAX)).unwrap(), [1]);
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -353,7 +353,7 @@ fn test_closefd() {
         };
         let process = started(method, child, theirs);
         assert_eq!(ours.recv::<usize>().unwrap(), 2);
-        succeeds(process);
+        ends_well(process);
     });
 }
 
@@ -393,6 +393,6 @@ fn test_ignore() {
         for _ in 0..10 {
             assert_eq!(connection.recv_bytes().unwrap(), vec![b'x'; LEN]);
         }
-        succeeds(process);
+        ends_well(process);
     });
 }

@@ -12,7 +12,7 @@ use nix::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Stop, in_another_process, manager, started, stop, succeeds};
+use super::{Stop, ends_well, manager, run, started, stop};
 use crate::{in_a_process_of_its_own, with_every_start_method};
 
 #[test]
@@ -120,7 +120,7 @@ fn a_long_call_holds_up_its_object_only() {
         let error = busy.call_timeout(|n, ()| *n += 1, (), soon).unwrap_err();
         assert!(matches!(error, Error::TimedOut), "{error}");
         stop.go_on();
-        succeeds(caller);
+        ends_well(caller);
         assert_eq!(busy.call(|n, ()| *n, ()).unwrap(), 0, "what timed out has never begun");
     });
 }
@@ -175,10 +175,10 @@ fn a_stopped_client_holds_up_nobody() {
             counter.add(1).unwrap();
             drop(manager.list_from([1]).unwrap());
         }
-        in_another_process(method, |counter: CounterProxy| drop(counter.add(1)), counter);
+        run(method, |counter: CounterProxy| drop(counter.add(1)), counter);
         kill(Pid::from_raw(caller.pid().unwrap()), Signal::SIGCONT).unwrap();
         ours.send(&()).unwrap();
-        succeeds(caller);
+        ends_well(caller);
         manager.shutdown().unwrap();
     });
 }
@@ -238,7 +238,7 @@ fn a_manager_without_descriptors_refuses_new_clients_and_serves_the_others() {
         assert!(hoard.call(Hoard::len, ()).unwrap() > 10);
 
         hoard.call(|hoard, ()| hoard.files.clear(), ()).unwrap();
-        in_another_process(
+        run(
             method,
             |hoard: Proxy<Hoard>| assert_eq!(hoard.call(Hoard::len, ()).unwrap(), 0),
             hoard,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use multiproc::{Connection, CounterProxy, Error, ListProxy, Manager, Portable, Proxy, pipe};
 use serde::{Deserialize, Serialize};
 
-use super::{in_another_process, manager, started};
+use super::{manager, run, started};
 use crate::{
     WATCHDOG, in_a_process_of_its_own, isolation::open_descriptors, with_every_start_method,
 };
@@ -215,7 +215,7 @@ fn a_proxy_of_a_manager_that_has_ended_arrives_and_says_so() {
         let (ours, theirs) = pipe().unwrap();
         ours.send(&proxy).unwrap();
         manager.shutdown().unwrap();
-        in_another_process(
+        run(
             method,
             |connection: Connection| {
                 let proxy: Proxy<Connection> = connection.recv().unwrap();

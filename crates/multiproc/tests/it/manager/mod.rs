@@ -5,41 +5,16 @@ mod lifetimes;
 mod ported;
 mod shutdown;
 
-use multiproc::{Connection, Context, Manager, Process, StartMethod, pipe};
+use multiproc::{Connection, Context, Manager, StartMethod, pipe};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde::{Serialize, de::DeserializeOwned};
+
+use crate::processes::{ends_well, run, started};
 
 fn manager(method: StartMethod) -> Manager {
     Context::new(method).manager().unwrap()
-}
-
-/// A process that runs `target`.
-fn started<A, F>(method: StartMethod, target: F, arguments: A) -> Process
-where
-    A: Serialize + DeserializeOwned + Send + 'static,
-    F: Fn(A) + Copy + Send + 'static,
-{
-    let mut process = Process::new(target, arguments).start_method(method);
-    process.start().unwrap();
-    process
-}
-
-/// Waits for the process, which must have ended well.
-fn succeeds(mut process: Process) {
-    process.join().unwrap();
-    assert_eq!(process.exit_code(), Some(0), "its message is above");
-}
-
-/// Runs `target` in a process, to its good end.
-fn in_another_process<A, F>(method: StartMethod, target: F, arguments: A)
-where
-    A: Serialize + DeserializeOwned + Send + 'static,
-    F: Fn(A) + Copy + Send + 'static,
-{
-    succeeds(started(method, target, arguments));
 }
 
 /// Stops a process and waits until all of its threads have noticed.

@@ -6,7 +6,7 @@ use multiproc::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{in_another_process, manager, started, succeeds};
+use super::{ends_well, manager, run, started};
 use crate::{in_a_process_of_its_own, with_every_start_method};
 
 #[test]
@@ -24,7 +24,7 @@ fn test_list() {
         b.proxy().call(|items, n: usize| *items = items.repeat(n), 2).unwrap();
         assert_eq!(b.to_vec().unwrap(), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
 
-        in_another_process(
+        run(
             method,
             |b: ListProxy<i32>| {
                 assert_eq!(b.len().unwrap(), 10);
@@ -54,7 +54,7 @@ fn test_list_proxy_in_list() {
         let outer: ListProxy<ListProxy<i32>> = manager.list_from((0..3).map(inner)).unwrap();
         let first = outer.get(0).unwrap().unwrap();
         first.set(2, 55).unwrap();
-        in_another_process(
+        run(
             method,
             |outer: ListProxy<ListProxy<i32>>| {
                 let inner = outer.to_vec().unwrap();
@@ -79,7 +79,7 @@ fn test_dict() {
     with_every_start_method(|method| {
         let manager = manager(method);
         let dict: DictProxy<u32, char> = manager.dict().unwrap();
-        in_another_process(
+        run(
             method,
             |dict: DictProxy<u32, char>| {
                 for code in 65..70 {
@@ -114,7 +114,7 @@ fn test_dict_proxy_nested() {
         let both = [("pets".to_owned(), pets.clone()), ("supplies".to_owned(), supplies.clone())];
         let shop = manager.dict_from(both).unwrap();
         drop((pets, supplies));
-        in_another_process(
+        run(
             method,
             |shop: DictProxy<String, Stock>| {
                 let supplies = shop.get(&"supplies".to_owned()).unwrap().unwrap();
@@ -138,7 +138,7 @@ fn test_nested_queue() {
         let manager = manager(method);
         let list = manager.list_from([Queue::new().unwrap()]).unwrap();
         let dict = manager.dict_from([(0, Queue::new().unwrap())]).unwrap();
-        in_another_process(
+        run(
             method,
             |(list, dict): (ListProxy<Queue<i32>>, DictProxy<u8, Queue<i32>>)| {
                 list.get(0).unwrap().unwrap().put(&123).unwrap();
@@ -163,7 +163,7 @@ fn test_namespace() {
         let manager = manager(method);
         let bob = Person { name: "Bob".to_owned(), job: Some("Builder".to_owned()) };
         let namespace = manager.value(bob.clone()).unwrap();
-        in_another_process(
+        run(
             method,
             |(namespace, bob): (ValueProxy<Person>, Person)| {
                 assert_eq!(namespace.get().unwrap(), bob);
@@ -181,7 +181,7 @@ fn test_value() {
     with_every_start_method(|method| {
         let manager = manager(method);
         let value = manager.value(1).unwrap();
-        in_another_process(
+        run(
             method,
             |value: ValueProxy<i32>| {
                 assert_eq!(value.get().unwrap(), 1);
@@ -231,7 +231,7 @@ impl Foo for Proxy<FooBar> {
 
 fn common(manager: &Manager, method: StartMethod) {
     let object = manager.create(FooBar::new, 6).unwrap();
-    in_another_process(
+    run(
         method,
         |object: Proxy<FooBar>| {
             assert!(object.f().unwrap().starts_with("f() 7 of"));
@@ -286,7 +286,7 @@ fn test_remote() {
         ours.send(handle).unwrap();
         let queue: ListProxy<String> = ours.recv().unwrap();
         ours.send(&()).unwrap();
-        succeeds(putter);
+        ends_well(putter);
         assert_eq!(queue.to_vec().unwrap(), ["hallå världen", "привіт світ"]);
     });
 }
@@ -309,7 +309,7 @@ fn every_manager_serves_parents_children_siblings_and_grandchildren_of_every_sta
         counter.add(1).unwrap();
         if further > 0 {
             for method in [StartMethod::Spawn, StartMethod::ForkServer] {
-                in_another_process(method, add_and_pass_on, (counter.clone(), further - 1));
+                run(method, add_and_pass_on, (counter.clone(), further - 1));
             }
         }
     }
@@ -320,7 +320,7 @@ fn every_manager_serves_parents_children_siblings_and_grandchildren_of_every_sta
             let children: Vec<_> = StartMethod::ALL
                 .map(|client| started(client, add_and_pass_on, (counter.clone(), 1)))
                 .into();
-            children.into_iter().for_each(succeeds);
+            children.into_iter().for_each(ends_well);
             assert_eq!(counter.get().unwrap(), 9);
         }
     });
@@ -337,7 +337,7 @@ fn what_several_processes_add_is_all_there() {
             }
         };
         let adders = [(); 4].map(|()| started(method, add, counter.clone()));
-        adders.into_iter().for_each(succeeds);
+        adders.into_iter().for_each(ends_well);
         assert_eq!(counter.get().unwrap(), 800);
     });
 }

@@ -8,7 +8,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{Stop, manager, started, stop, succeeds};
+use super::{Stop, ends_well, manager, started, stop};
 use crate::{WATCHDOG, in_a_process_of_its_own, with_every_start_method};
 
 fn signal(manager: &Manager, signal: Signal) {
@@ -71,7 +71,7 @@ fn a_shutdown_finishes_the_call_that_runs_and_drops_the_objects() {
             stop.go_on();
             shutdown.join().unwrap().unwrap();
         });
-        succeeds(caller);
+        ends_well(caller);
         assert_eq!(object.recv::<String>().unwrap(), "dropped");
     });
 }
@@ -96,7 +96,7 @@ fn a_call_that_never_ends_is_given_up_by_shutdown() {
         let Error::ManagerDied { pid: died, status } = error else { panic!("{error}") };
         assert_eq!((died, status.code), (pid, -9));
         has_ended(counter.get().unwrap_err(), pid);
-        succeeds(caller);
+        ends_well(caller);
     });
 }
 
@@ -118,8 +118,8 @@ fn a_killed_manager_is_an_error_for_every_pending_and_later_call() {
         stop.is_reached();
         let queued = started(method, call, (object.clone(), None, pid));
         signal(&manager, Signal::SIGKILL);
-        succeeds(executed);
-        succeeds(queued);
+        ends_well(executed);
+        ends_well(queued);
         has_ended(object.call(|n, ()| *n, ()).unwrap_err(), pid);
         let error = manager.shutdown().unwrap_err();
         assert!(error.to_string().contains("was killed by SIGKILL"), "{error}");
@@ -192,7 +192,7 @@ fn a_manager_ends_with_the_process_that_has_started_it() {
         assert_eq!(counter.add(1).unwrap(), 1);
         parent.kill();
         parent.join().unwrap();
-        // Its death follows its parent's; a call that is quicker succeeds.
+        // Its death follows its parent's; a call that is quicker ends_well.
         let error = std::iter::repeat_with(|| counter.get()).find_map(Result::err).unwrap();
         assert!(matches!(error, Error::ManagerEnded { .. }), "{error}");
     });
@@ -217,7 +217,7 @@ fn a_forked_child_is_told_that_it_must_be_given_a_proxy() {
                 },
                 counter.clone(),
             );
-            succeeds(child);
+            ends_well(child);
             assert_eq!(counter.add(1).unwrap(), 2);
         }
         // The static keeps two connections open, to be counted as left behind.

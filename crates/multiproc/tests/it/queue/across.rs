@@ -3,7 +3,7 @@
 use multiproc::{Error, JoinableQueue, Process, Queue, SimpleQueue, StartMethod};
 use serde::{Deserialize, Serialize};
 
-use super::{join, started};
+use super::{ends_well, started};
 use crate::with_every_start_method;
 
 /// Numbers, each with who has put it.
@@ -25,7 +25,7 @@ fn closing_wakes_those_who_wait_in_other_processes_and_loses_nothing() {
         ];
         full.close();
         empty.close();
-        waiters.into_iter().for_each(join);
+        waiters.into_iter().for_each(ends_well);
         assert_eq!(full.iter().map(Result::unwrap).collect::<Vec<_>>(), [1]);
     });
 }
@@ -44,7 +44,7 @@ fn siblings_and_grandchildren_use_the_queue_that_their_ancestor_made() {
                 let put = |(who, queue): (u8, Numbered)| {
                     (0..1000).for_each(|number| queue.put(&(who, number)).unwrap());
                 };
-                join(started(StartMethod::ALL[method as usize], put, (2, queue)));
+                ends_well(started(StartMethod::ALL[method as usize], put, (2, queue)));
             },
             (method as u8, queue.clone()),
         );
@@ -55,8 +55,8 @@ fn siblings_and_grandchildren_use_the_queue_that_their_ancestor_made() {
             next[who as usize] += 1;
         }
         assert_eq!(next, [0, 1000, 1000]);
-        join(sibling);
-        join(child);
+        ends_well(sibling);
+        ends_well(child);
     });
 }
 
@@ -83,9 +83,9 @@ fn two_producers_and_two_consumers_pass_every_item_once_and_in_order() {
             (0..2).map(|_| started(method, consume, (items.clone(), sums.clone()))).collect();
         let producers: Vec<Process> =
             (0..2).map(|who| started(method, produce, (who, items.clone()))).collect();
-        producers.into_iter().for_each(join);
+        producers.into_iter().for_each(ends_well);
         items.close();
-        consumers.into_iter().for_each(join);
+        consumers.into_iter().for_each(ends_well);
         let [one, two] = [sums.get().unwrap(), sums.get().unwrap()];
         assert_eq!(one.0 + two.0, u64::from(2 * EACH));
         assert_eq!(one.1 + two.1, (0..u64::from(EACH)).sum::<u64>() * 2);
@@ -100,7 +100,7 @@ fn a_process_that_put_ten_megabytes_is_joined_before_anybody_gets_them() {
             queue.put(&"x".repeat(10 << 20)).unwrap();
             (0..1000).for_each(|number| queue.put(&number.to_string()).unwrap());
         };
-        join(started(method, put, queue.clone()));
+        ends_well(started(method, put, queue.clone()));
         assert_eq!(queue.len(), 1001);
         assert_eq!(queue.get().unwrap().len(), 10 << 20);
         (0..1000).for_each(|number| assert_eq!(queue.get().unwrap(), number.to_string()));
@@ -118,7 +118,7 @@ fn a_queue_travels_inside_a_users_own_type() {
     with_every_start_method(|method| {
         let answers = JoinableQueue::new().unwrap();
         let job = Job { name: "seven".to_owned(), answers: Some(answers.clone()) };
-        join(started(method, |job: Job| job.answers.unwrap().put(&job.name).unwrap(), job));
+        ends_well(started(method, |job: Job| job.answers.unwrap().put(&job.name).unwrap(), job));
         assert_eq!(answers.get().unwrap(), "seven");
     });
 }

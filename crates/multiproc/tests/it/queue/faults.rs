@@ -13,7 +13,7 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{join, memory_of_queues, started};
+use super::{ends_well, memory_of_queues, started};
 use crate::{in_a_process_of_its_own, with_every_start_method};
 
 /// How long a storm of kills lasts, with each start method.
@@ -108,9 +108,9 @@ fn consumers_killed_at_random_lose_at_most_the_item_they_had_in_hand() {
             kills += 1;
         }
         stops.iter().for_each(|stop| stop.put(&0).unwrap());
-        producers.into_iter().for_each(join);
+        producers.into_iter().for_each(ends_well);
         work.close();
-        consumers.into_iter().for_each(join);
+        consumers.into_iter().for_each(ends_well);
         done.close();
         done.iter().for_each(|item| see(item.unwrap()));
 
@@ -211,7 +211,7 @@ fn a_killed_parent_takes_its_children_along_and_the_queue_goes_on() {
                 let children =
                     [0; 2].map(|_| started(StartMethod::ALL[method as usize], put, queue.clone()));
                 has_children.put(&()).unwrap();
-                children.into_iter().for_each(join);
+                children.into_iter().for_each(ends_well);
             },
             (method as u8, queue.clone(), has_children.clone()),
         );
@@ -255,7 +255,7 @@ fn a_stopped_process_is_waited_for_no_longer_than_asked() {
         assert!(found_stuck);
         queue.close();
         while queue.get().is_ok() {}
-        join(process);
+        ends_well(process);
     });
 }
 
@@ -281,7 +281,7 @@ fn a_getter_killed_while_it_sleeps_takes_no_item_and_no_wake_up_with_it() {
             killed(victim);
         }
         items.close();
-        join(survivor);
+        ends_well(survivor);
         results.close();
         let results: Vec<u64> = results.iter().map(Result::unwrap).collect();
         // A victim may have had one in hand when the signal came.

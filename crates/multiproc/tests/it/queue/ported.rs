@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use multiproc::{Error, JoinableQueue, Process, Queue, SimpleQueue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{join, started};
+use super::{ends_well, started};
 use crate::with_every_start_method;
 
 /// A wait that ends by time-out: short, but not nothing.
@@ -45,7 +45,7 @@ fn test_put() {
         child_can_start.put(&()).unwrap();
         parent_can_continue.get().unwrap();
         assert!(queue.is_empty() && !queue.is_full());
-        join(process);
+        ends_well(process);
     });
 }
 
@@ -64,7 +64,7 @@ fn test_get() {
         );
         assert!(queue.is_empty());
         child_can_start.put(&()).unwrap();
-        join(process);
+        ends_well(process);
 
         // Python's items may still be in a buffer here. Ours are there.
         assert_eq!(queue.len(), 4);
@@ -91,7 +91,7 @@ fn test_fork() {
         let process = started(method, puts_more, queue.clone());
         (0..20).for_each(|item| assert_eq!(queue.get().unwrap(), item));
         assert!(matches!(queue.try_get(), Err(Error::Empty)));
-        join(process);
+        ends_well(process);
     });
 }
 
@@ -100,7 +100,7 @@ fn test_qsize() {
     with_every_start_method(|method| {
         let queue = Queue::<i32>::new().unwrap();
         assert_eq!(queue.len(), 0);
-        join(started(method, |queue: Queue<i32>| queue.put(&1).unwrap(), queue.clone()));
+        ends_well(started(method, |queue: Queue<i32>| queue.put(&1).unwrap(), queue.clone()));
         assert_eq!(queue.len(), 1);
         queue.put(&5).unwrap();
         let gets = |queue: Queue<i32>| {
@@ -108,10 +108,10 @@ fn test_qsize() {
             queue.get().unwrap();
             assert_eq!(queue.len(), 1);
         };
-        join(started(method, gets, queue.clone()));
+        ends_well(started(method, gets, queue.clone()));
         assert_eq!(queue.len(), 1);
         queue.get().unwrap();
-        join(started(method, |queue: Queue<i32>| assert_eq!(queue.len(), 0), queue.clone()));
+        ends_well(started(method, |queue: Queue<i32>| assert_eq!(queue.len(), 0), queue.clone()));
     });
 }
 
@@ -130,9 +130,9 @@ fn test_task_done() {
             (0..4).map(|_| started(method, work, (queue.clone(), results.clone()))).collect();
         (0..10).for_each(|item| queue.put(&Some(item)).unwrap());
         queue.join();
-        assert_eq!(results.len(), 10, "what was done before `task_done` is done after `join`");
+        assert_eq!(results.len(), 10, "what was done before `task_done` is done after `ends_well`");
         workers.iter().for_each(|_| queue.put(&None).unwrap());
-        workers.into_iter().for_each(join);
+        workers.into_iter().for_each(ends_well);
 
         // The four `None` that nobody has reported.
         assert_eq!(queue.unfinished(), 4);
@@ -154,7 +154,7 @@ fn test_timeout() {
         };
         let process = started(method, waits, queue.clone());
         waits(queue);
-        join(process);
+        ends_well(process);
     });
 }
 
@@ -241,7 +241,7 @@ mod simple_queue {
             );
             assert!(queue.is_empty());
             child_can_start.put(&()).unwrap();
-            join(process);
+            ends_well(process);
             assert!(!queue.is_empty());
             assert!(queue.get().unwrap());
             assert!(!queue.get().unwrap());
@@ -261,7 +261,7 @@ mod simple_queue {
             // Until the child has closed it.
             assert!(matches!(queue.get(), Err(Error::Closed)));
             assert!(matches!(queue.put(&1), Err(Error::Closed)));
-            join(process);
+            ends_well(process);
         });
     }
 }

@@ -1,0 +1,69 @@
+//! What the messages of errors say beyond the bare facts: where to look, and
+//! what to do.
+
+use std::{io, ops::Range};
+
+use crate::ExitStatus;
+
+/// Which task a worker had.
+pub(super) fn during(task: Option<usize>) -> String {
+    task.map_or_else(String::new, |task| format!(" while it executed task {task}"))
+}
+
+/// What may have ended a process in this way, and where to look.
+pub(super) fn why(status: ExitStatus) -> &'static str {
+    match -status.code {
+        libc::SIGKILL => {
+            "\nhelp: if nobody has killed it, the system may have been out of memory: see `dmesg`"
+        }
+        libc::SIGSEGV | libc::SIGBUS => {
+            "\nhelp: a stack overflow (deep recursion?) or a fault of unsafe code"
+        }
+        libc::SIGABRT => {
+            "\nhelp: it has called `abort`, as a stack overflow, a panic within a panic and \
+             memory that cannot be had do: see its standard error"
+        }
+        _ => "",
+    }
+}
+
+/// Memory is a file, so it may be descriptors that are short.
+pub(super) fn memory_hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::EFBIG) => hint(source),
+        _ => "\nhelp: ask for less, or raise the memory limit of this process's cgroup",
+    }
+}
+
+/// Indices as the subject of a sentence, with its verb.
+pub(super) fn indices(range: &Range<usize>) -> String {
+    match range.len() {
+        1 => format!("index {} is", range.start),
+        _ => format!("indices {}..{} are", range.start, range.end),
+    }
+}
+
+/// What to do about the errors that users meet.
+pub(crate) fn hint(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EMFILE) => "\nhelp: raise the limit of open files, `ulimit -n`",
+        Some(libc::EFBIG) => {
+            "\nhelp: raise the limit of file sizes, `ulimit -f`, which holds for memory that \
+             processes share too"
+        }
+        Some(libc::ENFILE) => "\nhelp: the system-wide limit of open files is reached",
+        Some(libc::ETOOMANYREFS) => {
+            "\nhelp: too many descriptors are on their way: receive them sooner, or raise the \
+             sender's limit of open files, `ulimit -n`"
+        }
+        Some(libc::EAGAIN) => {
+            "\nhelp: raise the limit of processes, `ulimit -u` or the cgroup's pids.max"
+        }
+        Some(libc::ECHILD) => {
+            "\nhelp: somebody else has reaped it: wait for no child but your own \
+             (`waitpid(-1)` takes ours), and leave SIGCHLD as it is"
+        }
+        Some(libc::ENOMEM) => "\nhelp: free memory, or start fewer workers",
+        _ => "",
+    }
+}

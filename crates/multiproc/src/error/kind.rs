@@ -1,0 +1,58 @@
+//! Errors by kind, for programs that record them.
+
+use super::Error;
+
+impl Error {
+    /// A word for the kind of error, for programs that record it: one of
+    /// `unsupported`, `misuse`, `out-of-memory`, `worker-died`,
+    /// `task-panicked`, `timed-out`, `owner-died`, `broken-barrier` and `system`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ForkWithThreads { .. }
+            | Self::InitNotReached
+            | Self::AlreadyStarted { .. }
+            | Self::NotStarted { .. }
+            | Self::ResultTaken { .. }
+            | Self::StillRuns { .. }
+            | Self::ProcessClosed { .. }
+            | Self::CoresNotAvailable { .. }
+            | Self::StartMethodSet { .. }
+            | Self::NoWorkers
+            | Self::NoParties
+            | Self::TooLarge { .. }
+            | Self::OutOfRange { .. }
+            | Self::DoesNotFit { .. } => "unsupported",
+            Self::Memory { .. } => "out-of-memory",
+            Self::StartTimedOut { .. }
+            | Self::NeverBegan { .. }
+            | Self::ProcessDied { .. }
+            | Self::ManagerEnded { .. }
+            | Self::ManagerDied { .. }
+            | Self::WorkerDied { .. }
+            | Self::Broken
+            | Self::PoolDropped => "worker-died",
+            Self::TaskPanicked { .. }
+            | Self::ProcessPanicked { .. }
+            | Self::CallPanicked { .. } => "task-panicked",
+            Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
+            Self::Closed | Self::TooManyTasksDone | Self::ReleasedTooOften { .. } => "misuse",
+            Self::OwnerDied { .. } => "owner-died",
+            Self::BrokenBarrier { .. } => "broken-barrier",
+            Self::Disconnected
+            | Self::OtherKind { .. }
+            | Self::BufferTooShort { .. }
+            | Self::NotAMessage { .. }
+            | Self::Encode { .. }
+            | Self::Decode { .. }
+            | Self::Garbled { .. }
+            | Self::Damaged { .. }
+            | Self::ManagerOverloaded { .. }
+            | Self::NoSuchObject
+            | Self::CallsItself
+            | Self::NotInherited
+            | Self::Start { .. }
+            | Self::System { .. } => "system",
+        }
+    }
+}
