@@ -7,12 +7,12 @@
 //! them off again. Where there is no such list, as in a file or in a queue,
 //! encoding a handle is an error.
 
-use std::{cell::RefCell, os::fd::OwnedFd, thread::LocalKey};
+use std::{cell::RefCell, io, os::fd::OwnedFd, thread::LocalKey};
 
 use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de, de::DeserializeOwned, ser};
 
-use crate::{Error, ParentEnd, Result, error::hint};
+use crate::{Error, ParentEnd, Result, error::hint, memory::may_be_taken};
 
 /// A value ready to cross to another process.
 #[derive(Debug, Default)]
@@ -32,8 +32,9 @@ thread_local! {
 
 /// Encodes a value and collects the descriptors of the handles in it.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
-    let mut bytes = Vec::new();
-    let descriptors = encode_to(value, Appending(&mut bytes))?;
+    let (mut bytes, mut failure) = (Vec::new(), None);
+    let sink = Appending { bytes: &mut bytes, failure: &mut failure };
+    let descriptors = encode_to(value, sink).map_err(|error| failure.unwrap_or(error))?;
     Ok(Encoded { bytes, descriptors })
 }
 
@@ -56,27 +57,63 @@ pub(crate) fn encode_plain_into<T: Serialize + ?Sized>(
     buffer: &mut Vec<u8>,
 ) -> Result<()> {
     let before = buffer.len();
-    let serialize = || postcard::serialize_with_flavor(value, Appending(&mut *buffer));
-    let (result, _) = with_list(&OUTGOING, None, serialize);
+    let mut failure = None;
+    let sink = Appending { bytes: &mut *buffer, failure: &mut failure };
+    let (result, _) = with_list(&OUTGOING, None, || postcard::serialize_with_flavor(value, sink));
     result.map_err(|error| {
         buffer.truncate(before);
-        encode_error::<T>(error)
+        failure.unwrap_or_else(|| encode_error::<T>(error))
     })
 }
 
 /// Where postcard puts its bytes: behind those that are there.
-struct Appending<'a>(&'a mut Vec<u8>);
+struct Appending<'a> {
+    bytes: &'a mut Vec<u8>,
+    /// What postcard's error type has no room for.
+    failure: &'a mut Option<Error>,
+}
+
+impl Appending<'_> {
+    #[inline]
+    fn make_room(&mut self, more: usize) -> postcard::Result<()> {
+        if self.bytes.capacity() - self.bytes.len() >= more {
+            return Ok(());
+        }
+        grow(self.bytes, more).map_err(|source| {
+            *self.failure = Some(Error::Memory { bytes: self.bytes.len() + more, source });
+            postcard::Error::SerializeBufferFull
+        })
+    }
+}
+
+/// To look whether there is as much memory as a buffer takes pays only for
+/// large ones.
+const LARGE: usize = 64 << 20;
+
+/// Makes room for `more` bytes. A buffer that cannot grow by itself would end
+/// the process; one that only seems to can make the kernel end it.
+#[cold]
+fn grow(bytes: &mut Vec<u8>, more: usize) -> io::Result<()> {
+    // It at least doubles, and the old one is there until the new one is.
+    let taken = bytes.capacity().saturating_add(bytes.capacity().max(more));
+    if taken > LARGE {
+        may_be_taken(taken as u64)?;
+    }
+    bytes.try_reserve(more).map_err(|_| io::ErrorKind::OutOfMemory.into())
+}
 
 impl Flavor for Appending<'_> {
     type Output = ();
 
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
+        self.make_room(1)?;
+        self.bytes.push(byte);
         Ok(())
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        self.make_room(bytes.len())?;
+        self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 

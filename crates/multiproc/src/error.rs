@@ -379,6 +379,13 @@ pub enum Error {
         bound: u32,
     },
 
+    /// A condition was to wait with the guard of a lock that is not its own.
+    #[error(
+        "the guard is that of another lock than the condition's: a notification could be \
+         missed\nhelp: wait with a guard that the condition's `acquire()` or its lock has given"
+    )]
+    ForeignGuard,
+
     /// The parties of a barrier cannot come together.
     #[error(
         "the barrier is broken: {why}\nhelp: when all parties know, one of them makes it whole \

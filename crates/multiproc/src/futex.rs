@@ -47,7 +47,7 @@ mod kernel {
     }
 }
 
-/// The kernel's part in a model: one word, first come, first woken. Nobody is
+/// The kernel's part in a model: first come, first woken. Nobody is
 /// woken for any other reason and no timeout passes, so that a wake-up that is
 /// lost is a deadlock, which loom reports.
 #[cfg(loom)]
@@ -62,7 +62,8 @@ mod model {
     #[derive(Default)]
     struct Sleepers {
         next: usize,
-        asleep: VecDeque<usize>,
+        /// Who sleeps, and the address of the word that it sleeps on.
+        asleep: VecDeque<(usize, usize)>,
     }
 
     loom::lazy_static! {
@@ -76,7 +77,7 @@ mod model {
         if word.fetch_add(0, SeqCst) != expected {
             return;
         }
-        let me = sleepers.next;
+        let me = (sleepers.next, address(word));
         sleepers.next += 1;
         sleepers.asleep.push_back(me);
         while sleepers.asleep.contains(&me) {
@@ -84,11 +85,19 @@ mod model {
         }
     }
 
-    pub(crate) fn wake(_: &AtomicU32, most: u32) -> u32 {
+    pub(crate) fn wake(word: &AtomicU32, most: u32) -> u32 {
         let mut sleepers = SLEEPERS.lock().unwrap();
-        let woken = sleepers.asleep.len().min(most as usize);
-        sleepers.asleep.drain(..woken);
+        let mut woken = 0;
+        sleepers.asleep.retain(|&(_, on)| {
+            let is_woken = on == address(word) && woken < most;
+            woken += u32::from(is_woken);
+            !is_woken
+        });
         WOKEN.notify_all();
-        woken as u32
+        woken
+    }
+
+    fn address(word: &AtomicU32) -> usize {
+        std::ptr::from_ref(word).addr()
     }
 }

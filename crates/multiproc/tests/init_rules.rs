@@ -12,9 +12,10 @@ use std::{
 };
 
 use multiproc::{
-    Error, Process, StartMethod, context, current_process, default_start_method, init,
-    set_start_method,
+    Barrier, Error, Lock, Manager, Process, RLock, Semaphore, SharedValue, StartMethod, context,
+    current_process, default_start_method, init, set_start_method,
 };
+use serde::{Deserialize, Serialize};
 use tracing::{
     Metadata, Subscriber,
     field::{Field, Visit},
@@ -88,6 +89,18 @@ const PROGRAMS: &[Program] = &[
                  fork server relaunched\n\
                  process started name=Process-3 method=forkserver\n\
                  process ended name=Process-3 code=0\n",
+    },
+    Program {
+        name: "events tell of what the dead have left, of broken barriers and dead managers",
+        main: tells_misfortunes,
+        prints: "lock handed over: its owner died kind=lock\n\
+                 lock handed over: its owner died kind=recursive lock\n\
+                 lock handed over: its owner died kind=SharedValue\n\
+                 permits reclaimed permits=2\n\
+                 barrier broken cause=timed out\n\
+                 barrier broken cause=aborted\n\
+                 barrier broken cause=action panicked\n\
+                 manager ended\n",
     },
 ];
 
@@ -298,4 +311,55 @@ fn tells_events() {
     let mut process = context(StartMethod::ForkServer).process(parent, ());
     process.start().unwrap();
     process.join().unwrap();
+}
+
+/// Every kind of thing that a process can take to its grave.
+#[derive(Clone, Serialize, Deserialize)]
+struct Estate {
+    lock: Lock,
+    recursive: RLock,
+    value: SharedValue<u64>,
+    semaphore: Semaphore,
+}
+
+fn tells_misfortunes() {
+    init();
+    let estate = Estate {
+        lock: Lock::new().unwrap(),
+        recursive: RLock::new().unwrap(),
+        value: SharedValue::new(1).unwrap(),
+        semaphore: Semaphore::new(2).unwrap(),
+    };
+    let dies = |estate: Estate| -> () {
+        let _all = (estate.lock.acquire(), estate.recursive.acquire(), estate.value.lock());
+        let _permits = [(); 2].map(|()| estate.semaphore.acquire());
+        std::process::exit(1);
+    };
+    let mut process = Process::new(dies, estate.clone());
+    process.start().unwrap();
+    process.join().unwrap();
+    let manager = Manager::start().unwrap();
+    let object = manager.create(|()| (), ()).unwrap();
+    let server = object.call(|(), ()| std::process::id() as i32, ()).unwrap();
+    // Only now, so that what is printed is about what was left.
+    tracing::subscriber::set_global_default(Printing).unwrap();
+    assert!(estate.lock.acquire().is_err());
+    assert!(estate.recursive.acquire().is_err());
+    assert!(estate.value.get().is_err());
+    assert!(estate.semaphore.acquire().is_err());
+    let barrier = Barrier::new(2).unwrap();
+    assert!(barrier.wait_timeout(Duration::from_millis(1)).is_err());
+    barrier.reset();
+    barrier.abort();
+    barrier.reset();
+    let alone = Barrier::new(1).unwrap();
+    let panics = || alone.wait_with_action(|| panic!("on purpose"));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+    let server = nix::unistd::Pid::from_raw(server);
+    nix::sys::signal::kill(server, nix::sys::signal::Signal::SIGKILL).unwrap();
+    // Told of once.
+    for _ in 0..2 {
+        assert!(object.call(|(), ()| (), ()).is_err());
+    }
+    std::process::exit(0);
 }

@@ -36,7 +36,10 @@ impl Error {
             | Self::ProcessPanicked { .. }
             | Self::CallPanicked { .. } => "task-panicked",
             Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
-            Self::Closed | Self::TooManyTasksDone | Self::ReleasedTooOften { .. } => "misuse",
+            Self::Closed
+            | Self::TooManyTasksDone
+            | Self::ReleasedTooOften { .. }
+            | Self::ForeignGuard => "misuse",
             Self::OwnerDied { .. } => "owner-died",
             Self::BrokenBarrier { .. } => "broken-barrier",
             Self::Disconnected

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -35,6 +38,8 @@ pub(super) struct Client {
     idle: Mutex<Vec<Connection>>,
     /// References that are given up as soon as the server has time to listen.
     given_up: Mutex<Vec<ObjectId>>,
+    /// Whether it was told that the server has ended.
+    end_was_told: AtomicBool,
 }
 
 impl Client {
@@ -67,6 +72,7 @@ impl Client {
             control,
             idle: Mutex::default(),
             given_up: Mutex::default(),
+            end_was_told: AtomicBool::new(false),
         }
     }
 
@@ -145,9 +151,19 @@ impl Client {
             // Nothing ever comes from there but the end.
             Error::Disconnected => match self.control.poll(LAST_BREATH) {
                 Ok(false) => Error::ManagerOverloaded { pid },
-                _ => Error::ManagerEnded { pid },
+                _ => {
+                    self.tell_end();
+                    Error::ManagerEnded { pid }
+                }
             },
             error => error,
+        }
+    }
+
+    fn tell_end(&self) {
+        // It orders nothing.
+        if !self.end_was_told.swap(true, Relaxed) {
+            tracing::warn!(target: "multiproc", pid = self.server.pid, "manager ended");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Reading and writing shared memory while others do the same.
 
-use std::{ops::Range, slice, sync::atomic::AtomicU64};
+use std::{ops::Range, slice};
 
 use super::{
     SharedMemory,
     words::{WORD, Words},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, atomic::AtomicU64};
 
 impl SharedMemory {
     /// Copies the bytes from `offset` on into `into`.
@@ -75,6 +75,7 @@ impl SharedMemory {
 
     /// The last word may be longer than the memory.
     fn words(&self) -> Words<'_> {
+        assert_eq!(size_of::<AtomicU64>(), WORD, "the processor's, not a model's");
         let words = self.base().cast::<AtomicU64>();
         // SAFETY: whole pages are mapped as long as `self` lives (invariant
         // of `Mapping`), so the last word is too, and the first one is

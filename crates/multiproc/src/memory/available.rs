@@ -27,6 +27,30 @@ pub(crate) fn may_be_file(bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether `bytes` more can be mapped, asked before they are taken: all of them
+/// would be, only to be given back when the mapping is refused.
+pub(super) fn may_be_mapped(bytes: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::RLIMIT_AS).map_or(u64::MAX, |(soft, _)| soft);
+    // No limit is the usual case, and costs a system call only.
+    if limit < u64::MAX && bytes > ALWAYS_FITS && bytes > limit.saturating_sub(mapped()) {
+        return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+    }
+    Ok(())
+}
+
+/// Bytes of address space that this process has in use; 0 if that cannot be read.
+fn mapped() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    bytes_in(&status, "VmSize:").unwrap_or(0)
+}
+
+/// The number of bytes in a line that tells kibibytes.
+fn bytes_in(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
 /// The size of a file, in bytes, that this process may make.
 pub(crate) fn file_size_limit() -> u64 {
     getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft)
@@ -55,9 +79,7 @@ pub(crate) fn available_memory() -> u64 {
 /// `MemAvailable` of `/proc/meminfo`.
 fn machine() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
+    bytes_in(&meminfo, "MemAvailable:")
 }
 
 /// The smallest headroom of a cgroup and its ancestors.

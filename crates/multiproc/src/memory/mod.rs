@@ -77,6 +77,7 @@ impl SharedMemory {
     /// [`Error::Memory`] if they cannot be had.
     pub fn new(len: usize) -> Result<Self> {
         let create = || {
+            available::may_be_mapped(len as u64)?;
             let file = sealed_file(len, len)?;
             Self::map(file, len, MapFlags::MAP_POPULATE)
         };

@@ -7,13 +7,12 @@
 //! whole aligned words; a part of a word is changed by compare-and-exchange,
 //! which keeps what others do to its other bytes.
 
-use std::{
-    slice,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-        fence,
-    },
+use std::slice;
+
+use crate::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+    fence,
 };
 
 /// Bytes in a word.
@@ -31,6 +30,7 @@ impl<'a> Words<'a> {
     /// Memory that nobody else accesses for the moment, to write it in an order
     /// that counts if this process ends in the middle.
     pub(crate) fn from_mut(words: &'a mut [u64]) -> Self {
+        assert_eq!(size_of::<AtomicU64>(), WORD, "the processor's, not a model's");
         let (base, len) = (words.as_mut_ptr().cast(), words.len());
         // SAFETY: an `AtomicU64` has the size and the bytes of a `u64`, and on
         // the processors that this crate is for its alignment; the borrow is
@@ -100,10 +100,11 @@ fn head_len(offset: usize, len: usize) -> usize {
 
 /// Replaces some bytes of a word, and no others.
 fn change(word: &AtomicU64, at: usize, bytes: &[u8]) {
-    word.update(Relaxed, Relaxed, |old| {
+    // Never fails: every old word has a new one.
+    let _ = word.fetch_update(Relaxed, Relaxed, |old| {
         let mut new = old.to_ne_bytes();
         new[at..][..bytes.len()].copy_from_slice(bytes);
-        u64::from_ne_bytes(new)
+        Some(u64::from_ne_bytes(new))
     });
 }
 

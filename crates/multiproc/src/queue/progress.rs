@@ -6,7 +6,7 @@
 //! between has changed nothing, and one that is stopped there keeps no reader
 //! waiting (unlike a seqlock, whose writer leaves an odd version behind).
 
-use std::sync::atomic::{
+use crate::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
@@ -113,5 +113,37 @@ mod tests {
         assert_eq!(progress.own(), Mark { position: 16, items: 1 });
         progress.advance(Mark { position: 24, items: 2 });
         assert_eq!(progress.read(), Mark { position: 24, items: 2 });
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    #[test]
+    fn loom_a_reader_sees_two_numbers_that_belong_together_and_what_was_written_before_them() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(|| {
+            let shared = Arc::new((Progress::default(), [AtomicU64::new(0), AtomicU64::new(0)]));
+            let reader = thread::spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    let (progress, written) = &*shared;
+                    let mark = progress.read();
+                    assert_eq!(mark.position, mark.items * 8);
+                    let before = &written[..mark.items as usize];
+                    assert!(before.iter().all(|item| item.load(Relaxed) == 7));
+                }
+            });
+            let (progress, written) = &*shared;
+            for (item, items) in written.iter().zip(1..) {
+                item.store(7, Relaxed);
+                progress.advance(Mark { position: items * 8, items });
+            }
+            reader.join().unwrap();
+        });
     }
 }

@@ -5,19 +5,26 @@ use std::{
     marker::PhantomData,
     ops::{Deref, DerefMut},
     ptr::NonNull,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{Relaxed, Release},
+        compiler_fence,
+    },
     time::{Duration, Instant},
 };
 
-use bytemuck::Pod;
+use bytemuck::{Pod, must_cast};
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use crate::{
     AcquireError, OwnerDied, Result,
     memory::{Placed, SharedLayout},
-    process::this_process,
-    sync::mutex::{Acquired, RobustMutex},
+    process::{Identity, this_process},
+    sync::{
+        mutex::{Acquired, RobustMutex},
+        wait_queue::LONGEST_SLEEP,
+    },
 };
 
 #[repr(C)]
@@ -28,18 +35,20 @@ struct Header<K, T> {
     /// Whether there is a [`Held`]: [`FREE`], [`TAKEN`] or [`LEAKED`]; changed
     /// only by whoever has the mutex.
     state: AtomicU32,
+    /// The process that made the last [`Held`]; written before the state.
+    owner: [AtomicU64; 2],
     what: PhantomData<fn() -> (K, T)>,
 }
 
 const FREE: u32 = 0;
 const TAKEN: u32 = 1;
-/// Nobody gets it any more: a thread has leaked its [`Held`] and ended, which
-/// sets the mutex free but not the elements, since references to them may be
-/// with other threads.
+/// A thread has leaked its [`Held`] and ended, which sets the mutex free but
+/// not the elements: references to them may be with other threads of its
+/// process, the owner, as long as that lives.
 const LEAKED: u32 = 2;
 
 // SAFETY: `repr(C)`, without pointers; a mutex made to be shared between
-// processes, and an atomic that is valid as 0.
+// processes, and atomics that are valid as 0.
 unsafe impl<K: Kind, T: Pod> SharedLayout for Header<K, T> {
     const KIND: &'static str = K::NAME;
 
@@ -75,65 +84,145 @@ impl<K: Kind, T: Pod> Guarded<K, T> {
         (self.placed.memory().len() - Placed::<Header<K, T>>::ROOM_OFFSET) / size_of::<T>()
     }
 
-    /// Waits for the lock; panics if this thread has it, or a thread that has
-    /// ended has leaked it.
+    /// Waits for the lock; panics if this thread has it, or this process has
+    /// leaked it.
     #[inline]
     pub(super) fn lock(&self) -> Outcome<Held<'_, T>> {
-        self.held(self.placed.mutex.lock())
+        match self.held(self.placed.mutex.lock()) {
+            Ok(outcome) => outcome,
+            Err(Leaked { by }) => self.wait_for_end_of(by),
+        }
     }
 
     pub(super) fn try_lock(&self) -> Attempt<Held<'_, T>> {
         let acquired = self.placed.mutex.try_lock().ok_or(AcquireError::WouldBlock)?;
-        Ok(self.held(acquired)?)
+        Ok(self.held(acquired).map_err(|Leaked { .. }| AcquireError::WouldBlock)??)
     }
 
     pub(super) fn lock_timeout(&self, timeout: Duration) -> Attempt<Held<'_, T>> {
         let deadline = Instant::now().checked_add(timeout);
-        let acquired = self.placed.mutex.lock_until(deadline).ok_or(AcquireError::TimedOut)?;
-        Ok(self.held(acquired)?)
+        let mut naps = Naps::default();
+        loop {
+            let acquired = self.placed.mutex.lock_until(deadline).ok_or(AcquireError::TimedOut)?;
+            match self.held(acquired) {
+                Ok(outcome) => return Ok(outcome?),
+                Err(Leaked { .. }) if !naps.sleep(deadline) => return Err(AcquireError::TimedOut),
+                Err(Leaked { .. }) => {}
+            }
+        }
     }
 
+    /// Makes a [`Held`], for who has just taken the mutex; gives that back if
+    /// a process that lives has leaked its own.
     #[inline]
-    fn held(&self, acquired: Acquired) -> Outcome<Held<'_, T>> {
+    fn held(&self, acquired: Acquired) -> Result<Outcome<Held<'_, T>>, Leaked> {
         let Header { mutex, state, .. } = &*self.placed;
-        if acquired == Acquired::Cleanly && state.load(Relaxed) != FREE {
-            self.refuse();
-        }
-        if acquired == Acquired::AfterDeathOf(this_process()) {
-            // A process takes its references along when it dies, a thread of
-            // this one does not.
-            state.store(LEAKED, Relaxed);
-            self.refuse();
-        }
+        let before = state.load(Relaxed);
+        let dead = if acquired == Acquired::Cleanly && before == FREE {
+            None
+        } else {
+            self.settle(acquired, before)?
+        };
+        self.write_owner(Identity::this());
+        // Last: who is killed before this has had nothing. No other processor
+        // looks without the mutex, so it is the order of this one that counts.
+        compiler_fence(Release);
         state.store(TAKEN, Relaxed);
         let elements = NonNull::slice_from_raw_parts(self.placed.room().cast(), self.len());
         let held = Held { mutex, state, elements, borrowed: PhantomData };
-        match acquired {
-            Acquired::Cleanly => Ok(held),
-            Acquired::AfterDeathOf(pid) => Err(OwnerDied::new(pid, held)),
+        Ok(match dead {
+            None => Ok(held),
+            Some(pid) => Err(OwnerDied::of_lock(K::NAME, pid, held)),
+        })
+    }
+
+    /// Finds out what has become of the last [`Held`]; returns the process to
+    /// tell of that has died with it.
+    #[cold]
+    fn settle(&self, acquired: Acquired, before: u32) -> Result<Option<u32>, Leaked> {
+        let Header { mutex, state, .. } = &*self.placed;
+        match (acquired, before) {
+            // It was killed when it had nothing yet or nothing any more.
+            (Acquired::AfterDeathOf(pid), FREE) => Ok(Some(pid)),
+            (Acquired::Cleanly, FREE) => Ok(None),
+            (Acquired::Cleanly, TAKEN) => {
+                // SAFETY: this thread took it just now, and before that, since the
+                // state is `FREE` or `LEAKED` whenever it was given back; the
+                // `Held` of that time gives it back last.
+                unsafe { mutex.unlock_inner() };
+                panic!("this thread has the lock of this {} already", K::NAME);
+            }
+            _ => {
+                let by = self.owner();
+                if !by.is_alive() {
+                    return Ok(Some(by.pid));
+                }
+                // A process takes its references along when it dies, a thread
+                // does not. Or it is about to die, and its mutexes came first.
+                state.store(LEAKED, Relaxed);
+                // SAFETY: this thread has taken it once: a `Held` of its own
+                // would have left it `TAKEN`, and not to be had after a death.
+                unsafe { mutex.unlock() };
+                Err(Leaked { by })
+            }
         }
     }
 
-    /// Gives the mutex back, which this thread has taken just now, and panics.
+    /// Gets the lock once the process has ended that has leaked it.
     #[cold]
-    fn refuse(&self) -> ! {
-        let Header { mutex, state, .. } = &*self.placed;
-        if state.load(Relaxed) == LEAKED {
-            // SAFETY: this thread has taken it once: a `Held` would have made
-            // the state another.
-            unsafe { mutex.unlock() };
-            panic!(
+    fn wait_for_end_of(&self, mut by: Identity) -> Outcome<Held<'_, T>> {
+        let mut naps = Naps::default();
+        loop {
+            assert!(
+                by.pid != this_process(),
                 "the guard of this {} was leaked by a thread that has ended\nhelp: drop guards; \
-                 nobody can have the lock again, since what the guard was borrowed for may still \
-                 be in use",
+                 nobody can have the lock again as long as this process lives, since what the \
+                 guard was borrowed for may still be in use",
                 K::NAME
             );
+            naps.sleep(None);
+            match self.held(self.placed.mutex.lock()) {
+                Ok(outcome) => return outcome,
+                Err(leaked) => by = leaked.by,
+            }
         }
-        // SAFETY: this thread took it just now, and before that, since the
-        // state is `FREE` whenever its last owner gave it back; the `Held` of
-        // that time gives it back last.
-        unsafe { mutex.unlock_inner() };
-        panic!("this thread has the lock of this {} already", K::NAME);
+    }
+
+    fn owner(&self) -> Identity {
+        must_cast(self.placed.owner.each_ref().map(|word| word.load(Relaxed)))
+    }
+
+    #[inline]
+    fn write_owner(&self, owner: Identity) {
+        let words: [u64; 2] = must_cast(owner);
+        for (word, value) in self.placed.owner.iter().zip(words) {
+            word.store(value, Relaxed);
+        }
+    }
+}
+
+/// The lock is still that of a process of which a thread has ended with it.
+struct Leaked {
+    by: Identity,
+}
+
+/// Longer and longer sleeps: most processes of which a thread has ended are
+/// about to end themselves.
+struct Naps(Duration);
+
+impl Default for Naps {
+    fn default() -> Self {
+        Self(Duration::from_micros(100))
+    }
+}
+
+impl Naps {
+    /// Sleeps, but not beyond `deadline`; whether that has not come yet.
+    fn sleep(&mut self, deadline: Option<Instant>) -> bool {
+        let left = deadline.map_or(self.0, |at| at.saturating_duration_since(Instant::now()));
+        std::thread::sleep(self.0.min(left));
+        self.0 = (self.0 * 2).min(LONGEST_SLEEP);
+        !left.is_zero()
     }
 }
 

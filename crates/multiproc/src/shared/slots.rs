@@ -4,11 +4,10 @@
 //! item. A new item is written to the other one, then the state word is
 //! replaced: whoever dies in between has changed nothing.
 
-use std::sync::atomic::Ordering::{Acquire, Release};
-
 use super::Item;
 use crate::{
     Error, Result,
+    atomic::Ordering::{Acquire, Release},
     memory::{WORD, Words},
 };
 
@@ -138,9 +137,8 @@ impl<'a> Slots<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
-
     use super::*;
+    use crate::atomic::AtomicU64;
 
     fn memory(rooms: &[usize]) -> Vec<AtomicU64> {
         let memory: Vec<_> = (0..words_for(rooms)).map(|_| AtomicU64::new(0)).collect();
@@ -215,5 +213,40 @@ mod tests {
         memory[2 * DESCRIPTION + 1].store(u64::MAX, Release);
         let error = Slots::new(Words::new(&memory), 2).get(0).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "not UTF-8: {error}");
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+    use crate::atomic::AtomicU64;
+
+    /// A set that is killed looks to a reader like one that is slow: whatever
+    /// it has done by then can be seen, and nothing else.
+    #[test]
+    fn loom_an_item_is_the_old_one_or_the_new_one_at_every_step_of_a_set() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(|| {
+            let rooms = [16];
+            let memory: Arc<Vec<AtomicU64>> =
+                Arc::new((0..words_for(&rooms)).map(|_| AtomicU64::new(0)).collect());
+            let slots = Slots::new(Words::new(&memory), rooms.len());
+            slots.lay_out(&rooms);
+            let [old, new] = [Item::from("the old one"), Item::from("another")];
+            slots.set(0, &old).unwrap();
+            let reader = thread::spawn({
+                let (memory, old, new) = (Arc::clone(&memory), old.clone(), new.clone());
+                move || {
+                    let item = Slots::new(Words::new(&memory), 1).get(0).unwrap();
+                    assert!(item == old || item == new, "{item:?}");
+                }
+            });
+            slots.set(0, &new).unwrap();
+            reader.join().unwrap();
+            assert_eq!(slots.get(0).unwrap(), new);
+        });
     }
 }

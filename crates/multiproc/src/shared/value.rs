@@ -72,9 +72,10 @@ impl<T: Pod> SharedValue<T> {
     ///
     /// # Panics
     ///
-    /// If this thread has the lock already, or if a thread of this process has
-    /// leaked its guard and ended: a reference to what the lock protects may
-    /// still be in use then.
+    /// If it would wait for itself for ever: this thread has the lock already, or
+    /// a thread of this process has leaked its guard and ended. A reference to
+    /// what the lock protects may still be in use then, so the lock stays taken,
+    /// for all processes, until this one has ended.
     #[inline]
     pub fn lock(&self) -> Result<SharedValueGuard<'_, T>, OwnerDied<SharedValueGuard<'_, T>>> {
         self.guarded.lock().map(guard).map_err(|died| died.map(guard))
@@ -89,7 +90,7 @@ impl<T: Pod> SharedValue<T> {
     ///
     /// # Panics
     ///
-    /// As [`lock`](Self::lock).
+    /// If this thread has the lock already.
     pub fn try_lock(
         &self,
     ) -> Result<SharedValueGuard<'_, T>, AcquireError<SharedValueGuard<'_, T>>> {
@@ -105,7 +106,7 @@ impl<T: Pod> SharedValue<T> {
     ///
     /// # Panics
     ///
-    /// As [`lock`](Self::lock).
+    /// If this thread has the lock already.
     pub fn lock_timeout(
         &self,
         timeout: Duration,

@@ -9,16 +9,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    monitor::{Inside, Monitor, MonitorState, Record, Records},
+    monitor::{Inside, Monitor, Record},
+    parties::{self, Parties},
     phase::{Phase, WhyBroken},
     spin::spin,
 };
 use crate::{
     Error, Result,
-    atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
     process::{Identity, this_process},
 };
 
@@ -50,77 +47,6 @@ pub struct Barrier {
     monitor: Monitor<Parties>,
 }
 
-/// The phase is authoritative, and for each party its record: the word says
-/// that it has arrived, the note in which generation.
-#[repr(C)]
-struct Parties {
-    /// A [`Phase`], changed by compare-and-swap.
-    phase: AtomicU64,
-    parties: AtomicU32,
-}
-
-/// A record's word: its party has arrived.
-const ARRIVED: u32 = 1;
-/// The barrier was reset while its party waited; above these bits, who did it.
-const WAS_RESET: u32 = 2;
-const STATE_BITS: u32 = 2;
-
-// SAFETY: atomic words, for which all values are valid.
-unsafe impl MonitorState for Parties {
-    const KIND: &'static str = "barrier";
-
-    fn repair(&self, records: Records<'_>) {
-        let phase = self.phase();
-        if let Some(WhyBroken::Reset { pid }) = phase.why_broken() {
-            self.finish_reset(phase, pid, records);
-        }
-    }
-}
-
-impl Parties {
-    fn phase(&self) -> Phase {
-        // Pairs with the Release of `replace`: who sees that a generation is
-        // over sees what its parties did before they came.
-        Phase::from_bits(self.phase.load(Acquire))
-    }
-
-    fn replace(&self, from: Phase, to: Phase) -> bool {
-        self.phase.compare_exchange(from.bits(), to.bits(), AcqRel, Relaxed).is_ok()
-    }
-
-    /// Tells each party that waits, then begins the next generation.
-    fn finish_reset(&self, phase: Phase, pid: i32, records: Records<'_>) {
-        for (_, record) in arrived(records, phase) {
-            let told = (pid as u32) << STATE_BITS | WAS_RESET;
-            // Fails if the party has gone already.
-            let _ = record.word.compare_exchange(ARRIVED, told, Relaxed, Relaxed);
-        }
-        self.replace(phase, phase.next());
-    }
-
-    /// How it ended for the party with this record; `None`: not yet.
-    fn outcome(&self, record: &Record, generation: u32) -> Option<Result<()>> {
-        // First the phase: who sees the next one sees too who was told of a reset.
-        let phase = self.phase();
-        let word = record.word.load(Acquire);
-        if word & WAS_RESET != 0 {
-            let why = WhyBroken::Reset { pid: (word >> STATE_BITS) as i32 };
-            return Some(Err(Error::BrokenBarrier { why }));
-        }
-        if phase.generation() != generation {
-            return Some(Ok(()));
-        }
-        phase.why_broken().map(|why| Err(Error::BrokenBarrier { why }))
-    }
-}
-
-/// Records of parties that have arrived in this phase's generation.
-fn arrived(records: Records<'_>, phase: Phase) -> impl Iterator<Item = (u32, &Record)> {
-    records.filter(move |(_, record)| {
-        record.word.load(Acquire) == ARRIVED && record.note.load(Relaxed) == phase.generation()
-    })
-}
-
 /// A party that has come.
 struct Arrival<'a> {
     record: &'a Record,
@@ -146,8 +72,7 @@ impl Barrier {
     /// or no descriptor for it.
     pub fn new(parties: u32) -> Result<Self> {
         let parties = NonZeroU32::new(parties).ok_or(Error::NoParties)?;
-        let initialise = |state: &Parties| state.parties.store(parties.get(), Relaxed);
-        Ok(Self { monitor: Monitor::new(initialise)? })
+        Ok(Self { monitor: Monitor::new(|state: &Parties| state.initialise(parties.get()))? })
     }
 
     /// Waits until all parties have come; returns how many came before this
@@ -202,18 +127,20 @@ impl Barrier {
     /// Makes the barrier as new. Parties that wait get
     /// [`Error::BrokenBarrier`].
     pub fn reset(&self) {
-        let inside = self.monitor.enter();
-        let state = &inside.state;
-        let mut phase = state.phase();
-        let why = WhyBroken::Reset { pid: this_process() as i32 };
-        // Noted first: if this process dies before the end, the next one
-        // inside finishes it.
-        while !state.replace(phase, phase.broken(why)) {
-            phase = state.phase();
-        }
-        inside.state.repair(inside.records());
-        drop(inside);
-        self.monitor.sleepers.notify_all();
+        self.reset_inside(self.monitor.enter());
+    }
+
+    /// The same, but waits not longer than `timeout` for a process that was
+    /// stopped (`SIGSTOP`) in the middle of a call of this barrier's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`]; then the barrier is as it was.
+    pub fn reset_timeout(&self, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now().checked_add(timeout);
+        let inside = self.monitor.enter_until(deadline).ok_or(Error::TimedOut)?;
+        self.reset_inside(inside);
+        Ok(())
     }
 
     /// Breaks the barrier: parties that wait and parties that come get
@@ -226,7 +153,7 @@ impl Barrier {
     /// How many it takes to go on.
     #[must_use]
     pub fn parties(&self) -> usize {
-        self.monitor.state.parties.load(Relaxed) as usize
+        self.monitor.state.number() as usize
     }
 
     /// How many wait, at this moment.
@@ -236,7 +163,7 @@ impl Barrier {
         if phase.why_broken().is_some() {
             0
         } else {
-            arrived(self.monitor.records(), phase).count()
+            parties::arrived(self.monitor.records(), phase).count()
         }
     }
 
@@ -250,6 +177,12 @@ impl Barrier {
     #[must_use]
     pub fn why_broken(&self) -> Option<WhyBroken> {
         self.monitor.state.phase().why_broken()
+    }
+
+    fn reset_inside(&self, inside: Inside<'_, Parties>) {
+        inside.state.reset(this_process() as i32, inside.records());
+        drop(inside);
+        self.monitor.sleepers.notify_all();
     }
 
     fn wait_until(&self, deadline: Option<Instant>, action: impl FnOnce()) -> Result<usize> {
@@ -281,18 +214,17 @@ impl Barrier {
         if let Some(why) = phase.why_broken() {
             return Some(Err(Error::BrokenBarrier { why }));
         }
-        let place = arrived(inside.records(), phase).count() as u32;
-        let parties = inside.state.parties.load(Relaxed);
-        if place >= parties {
+        let place = parties::arrived(inside.records(), phase).count() as u32;
+        let number = inside.state.number();
+        if place >= number {
             return None;
         }
         let record = match inside.claim() {
             Ok((_, record)) => record,
             Err(error) => return Some(Err(error)),
         };
-        record.note.store(phase.generation(), Relaxed);
-        record.word.store(ARRIVED, Relaxed);
-        let is_last = place + 1 == parties;
+        parties::arrive(record, phase.generation());
+        let is_last = place + 1 == number;
         Some(Ok(Arrival { record, generation: phase.generation(), place, is_last }))
     }
 
@@ -351,9 +283,15 @@ impl Barrier {
         }
         let done = self.monitor.state.replace(phase, phase.broken(why));
         if done {
-            self.monitor.sleepers.notify_all();
+            self.tell_broken(why);
         }
         done
+    }
+
+    fn tell_broken(&self, why: WhyBroken) {
+        self.monitor.sleepers.notify_all();
+        let (pid, cause) = (why.pid(), why.cause());
+        tracing::warn!(target: "multiproc", pid, cause, "barrier broken");
     }
 
     /// Breaks the barrier if a party died that had arrived, and gives back the
@@ -366,13 +304,19 @@ impl Barrier {
         for (index, owner) in dead {
             let Some(inside) = self.monitor.enter_until(deadline) else { return };
             let record = inside.record(index);
-            if record.owner() == owner && record.word.load(Acquire) == ARRIVED {
-                // Before it is buried: if this process dies here too, the next
-                // one finds the same.
-                let why = WhyBroken::PartyDied { pid: owner.pid as i32 };
-                self.break_in(Phase::of(record.note.load(Relaxed)), why);
-            }
+            let came = if record.owner() == owner { parties::arrival(record) } else { None };
+            let why = WhyBroken::PartyDied { pid: owner.pid as i32 };
+            // Before it is buried: if this process dies here too, the next one
+            // finds the same.
+            let broke = came.is_some_and(|generation| {
+                let phase = Phase::of(generation);
+                inside.state.replace(phase, phase.broken(why))
+            });
             inside.bury((index, owner));
+            drop(inside);
+            if broke {
+                self.tell_broken(why);
+            }
         }
     }
 }
@@ -403,6 +347,7 @@ impl fmt::Debug for Barrier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{atomic::Ordering::Relaxed, sync::stopped::stopped_after};
 
     /// A barrier at which one party waits while `then` happens; what it is told.
     fn told_while(then: impl FnOnce(&Barrier)) -> Result<usize> {
@@ -455,5 +400,23 @@ mod tests {
             assert_eq!(barrier.wait().unwrap(), 1);
         });
         assert_eq!(told.unwrap(), 0);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs processes")]
+    fn a_process_stopped_inside_delays_timed_calls_only_as_long_as_they_like() {
+        let barrier = Barrier::new(2).unwrap();
+        let stopped = stopped_after(barrier.clone(), |barrier: &Barrier| {
+            std::mem::forget(barrier.monitor.enter());
+        });
+        let soon = Duration::from_millis(20);
+        assert!(matches!(barrier.reset_timeout(soon), Err(Error::TimedOut)));
+        assert!(matches!(barrier.wait_timeout(soon), Err(Error::TimedOut)));
+        // Waits for nobody.
+        barrier.abort();
+        assert!(barrier.is_broken());
+        drop(stopped);
+        barrier.reset_timeout(soon).unwrap();
+        assert!(!barrier.is_broken());
     }
 }

@@ -9,20 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AcquireError, Lock, LockGuard, OwnerDied, RLock, RLockGuard,
-    monitor::{Inside, Monitor, MonitorState, Record, Records},
+    lock_id::LockId,
+    monitor::{Inside, Monitor},
     mutex::{Acquired, RobustMutex},
-    spin::spin,
     suspend::{Suspend, Suspended},
     wait_queue::LONGEST_SLEEP,
+    waiters::{self, Waiters},
 };
-use crate::{
-    Result,
-    atomic::{
-        AtomicU32,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
-    futex,
-};
+use crate::{Error, Result};
 
 /// A lock, and a place to wait with the lock given back until another process
 /// says that something has changed.
@@ -58,30 +52,6 @@ pub struct Condition<L = Lock> {
     monitor: Monitor<Waiters>,
 }
 
-/// Each record's word, which is one of the three below, is authoritative for
-/// one waiter. Its note is the waiter's number, or, once it is notified, the
-/// number from which on waiters came later than the notification.
-#[repr(C)]
-struct Waiters {
-    /// The number of the next waiter.
-    next: AtomicU32,
-}
-
-/// On its way to sleep.
-const WAITING: u32 = 1;
-/// To be woken by a system call.
-const SLEEPING: u32 = 2;
-const NOTIFIED: u32 = 3;
-
-// SAFETY: an atomic word, for which all values are valid.
-unsafe impl MonitorState for Waiters {
-    const KIND: &'static str = "condition";
-
-    fn repair(&self, _: Records<'_>) {
-        // Nothing follows from anything else here.
-    }
-}
-
 /// A lock that a [`Condition`] can be made with: [`Lock`] or [`RLock`].
 pub trait ConditionLock: sealed::Sealed {
     /// What has the lock.
@@ -91,6 +61,9 @@ pub trait ConditionLock: sealed::Sealed {
 
     #[doc(hidden)]
     fn acquire_for_condition(&self) -> Result<Self::Guard<'_>, OwnerDied<Self::Guard<'_>>>;
+
+    #[doc(hidden)]
+    fn id(&self) -> LockId;
 }
 
 /// A guard that [`Condition::wait`] can give back for a while.
@@ -109,6 +82,10 @@ impl ConditionLock for Lock {
     fn acquire_for_condition(&self) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
         self.acquire()
     }
+
+    fn id(&self) -> LockId {
+        Lock::id(self)
+    }
 }
 
 impl ConditionLock for RLock {
@@ -116,6 +93,10 @@ impl ConditionLock for RLock {
 
     fn acquire_for_condition(&self) -> Result<RLockGuard<'_>, OwnerDied<RLockGuard<'_>>> {
         self.acquire()
+    }
+
+    fn id(&self) -> LockId {
+        RLock::id(self)
     }
 }
 
@@ -160,16 +141,15 @@ impl<L: ConditionLock> Condition<L> {
     /// Gives the lock back, waits for a notification, and takes the lock
     /// again. A recursive one is given back altogether.
     ///
-    /// The guard must be one of this condition's lock, through whichever
-    /// handle: with another lock's, a notification could come between the look
-    /// at what is waited for and the wait.
+    /// The guard is one of this condition's lock, through whichever handle.
     ///
     /// # Errors
     ///
     /// [`AcquireError::OwnerDied`], which holds the guard, if the owner of the
     /// lock died, also if it did so instead of notifying.
-    /// [`AcquireError::Failed`] if more than 65 536 wait, or if there is no
-    /// memory for one more; then the lock is given back.
+    /// [`AcquireError::Failed`] if the guard is another lock's
+    /// ([`Error::ForeignGuard`]), if more than 65 536 wait, or if there is no
+    /// memory for one more; then the guard is dropped.
     pub fn wait<G: ConditionGuard>(&self, guard: G) -> Result<G, AcquireError<G>> {
         only_the_guard(self.wait_until(guard, None))
     }
@@ -230,14 +210,51 @@ impl<L: ConditionLock> Condition<L> {
 
     /// Wakes the `n` that have waited longest, or all if there are fewer.
     pub fn notify(&self, n: usize) {
-        let inside = self.monitor.enter();
-        let now = inside.state.next.load(Relaxed);
-        wake(inside, n, now);
+        self.notify_inside(self.monitor.enter(), n);
     }
 
     /// Wakes all that wait.
     pub fn notify_all(&self) {
         self.notify(usize::MAX);
+    }
+
+    /// As [`notify_one`](Self::notify_one), but waits not longer than `timeout`
+    /// for a process that was stopped (`SIGSTOP`) in the middle of a call of
+    /// this condition's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`]; then nobody is notified.
+    pub fn notify_one_timeout(&self, timeout: Duration) -> Result<()> {
+        self.notify_timeout(1, timeout)
+    }
+
+    /// The same for [`notify`](Self::notify).
+    ///
+    /// # Errors
+    ///
+    /// As for [`notify_one_timeout`](Self::notify_one_timeout).
+    pub fn notify_timeout(&self, n: usize, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now().checked_add(timeout);
+        let inside = self.monitor.enter_until(deadline).ok_or(Error::TimedOut)?;
+        self.notify_inside(inside, n);
+        Ok(())
+    }
+
+    /// The same for [`notify_all`](Self::notify_all).
+    ///
+    /// # Errors
+    ///
+    /// As for [`notify_one_timeout`](Self::notify_one_timeout).
+    pub fn notify_all_timeout(&self, timeout: Duration) -> Result<()> {
+        self.notify_timeout(usize::MAX, timeout)
+    }
+
+    fn notify_inside(&self, inside: Inside<'_, Waiters>, n: usize) {
+        let now = inside.state.now();
+        let to_be_woken = waiters::notify(self.monitor.records(), n, now);
+        drop(inside);
+        waiters::wake(to_be_woken);
     }
 
     fn wait_for_until<G: ConditionGuard>(
@@ -246,6 +263,7 @@ impl<L: ConditionLock> Condition<L> {
         deadline: Option<Instant>,
         mut predicate: impl FnMut() -> bool,
     ) -> Result<(G, bool), AcquireError<(G, bool)>> {
+        self.check(&guard).map_err(AcquireError::Failed)?;
         loop {
             if predicate() {
                 return Ok((guard, true));
@@ -266,115 +284,38 @@ impl<L: ConditionLock> Condition<L> {
         guard: G,
         deadline: Option<Instant>,
     ) -> Result<(G, bool), AcquireError<(G, bool)>> {
-        let record = self.enlist().map_err(AcquireError::Failed)?;
+        self.check(&guard).map_err(AcquireError::Failed)?;
+        let Some(inside) = self.monitor.enter_until(deadline) else { return Ok((guard, false)) };
+        let record = waiters::enlist(&inside).map_err(AcquireError::Failed)?;
+        drop(inside);
         let suspended = guard.suspend();
-        let from_dead = self.sleep(record, deadline, suspended.mutex());
-        // Gives the record back and sees in the same step whether somebody has
-        // notified it. Pairs with the Release in `wake`.
-        let notified = record.word.swap(0, AcqRel) == NOTIFIED;
+        let from_dead = waiters::sleep(record, deadline, || {
+            self.pass_on_from_the_dead(deadline);
+            taken_from_the_dead(suspended.mutex())
+        });
+        let notified = waiters::leave(record);
         match suspended.resume(from_dead) {
             Ok(guard) => Ok((guard, notified)),
             Err(died) => Err(died.map(|guard| (guard, notified)).into()),
         }
     }
 
-    fn enlist(&self) -> Result<&Record> {
-        let inside = self.monitor.enter();
-        let (_, record) = inside.claim()?;
-        let number = inside.state.next.load(Relaxed);
-        inside.state.next.store(number.wrapping_add(1), Relaxed);
-        record.note.store(number, Relaxed);
-        record.word.store(WAITING, Relaxed);
-        Ok(record)
-    }
-
-    /// Sleeps until the record is notified, or for its own reasons. If the
-    /// owner of `mutex` has died it is taken.
-    fn sleep(
-        &self,
-        record: &Record,
-        deadline: Option<Instant>,
-        mutex: &RobustMutex,
-    ) -> Option<Acquired> {
-        let is_notified = || record.word.load(Acquire) == NOTIFIED;
-        if spin(|| is_notified().then_some(())).is_some() {
-            return None;
-        }
-        // Whoever notifies it later makes the system call.
-        let _ = record.word.compare_exchange(WAITING, SLEEPING, Relaxed, Relaxed);
-        while !is_notified() {
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return None;
-            }
-            let nap = left.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP);
-            futex::wait(&record.word, SLEEPING, Some(nap));
-            if !is_notified() {
-                self.pass_on_from_the_dead(deadline);
-                if let Some(acquired) = taken_from_the_dead(mutex) {
-                    return Some(acquired);
-                }
-            }
-        }
-        None
+    /// Whether the guard is one of this condition's lock: with another's, a
+    /// notification could come between the look at what is waited for and the wait.
+    fn check(&self, guard: &impl ConditionGuard) -> Result<()> {
+        if guard.lock_id() == self.lock.id() { Ok(()) } else { Err(Error::ForeignGuard) }
     }
 
     /// Gives the records of dead waiters back. If one was notified, another
     /// that waited at that time is notified instead.
     fn pass_on_from_the_dead(&self, deadline: Option<Instant>) {
-        for (index, owner) in self.monitor.find_dead(deadline) {
+        for dead in self.monitor.find_dead(deadline) {
             let Some(inside) = self.monitor.enter_until(deadline) else { return };
-            let before = inside.record(index).note.load(Relaxed);
-            if inside.bury((index, owner)) == Some(NOTIFIED) {
-                wake(inside, 1, before);
-            }
+            let to_be_woken = waiters::bury(&inside, dead);
+            drop(inside);
+            waiters::wake(to_be_woken);
         }
     }
-}
-
-/// Notifies the `n` that have waited longest of those that came before the
-/// number `before`, then wakes those that sleep.
-fn wake(inside: Inside<'_, Waiters>, n: usize, before: u32) {
-    let mut waiting: Vec<(u32, &Record)> = inside
-        .monitor()
-        .records()
-        .filter(|(_, record)| matches!(record.word.load(Relaxed), WAITING | SLEEPING))
-        .map(|(_, record)| (before.wrapping_sub(record.note.load(Relaxed)), record))
-        // Numbers wrap: half of them are before.
-        .filter(|&(age, _)| age != 0 && age <= u32::MAX / 2)
-        .collect();
-    waiting.sort_unstable_by_key(|&(age, _)| std::cmp::Reverse(age));
-    let mut notified = 0;
-    let mut to_be_woken = Vec::new();
-    for (_, record) in waiting {
-        if notified == n {
-            break;
-        }
-        record.note.store(before, Relaxed);
-        let was = become_notified(record);
-        notified += usize::from(was.is_some());
-        if was == Some(SLEEPING) {
-            to_be_woken.push(record);
-        }
-    }
-    // Others need not wait inside for these system calls.
-    drop(inside);
-    for record in to_be_woken {
-        futex::wake(&record.word, 1);
-    }
-}
-
-/// What the record was before; `None` if its waiter waits no more.
-fn become_notified(record: &Record) -> Option<u32> {
-    let mut was = record.word.load(Relaxed);
-    while matches!(was, WAITING | SLEEPING) {
-        // Pairs with the Acquire in `is_notified` and `wait_until`.
-        match record.word.compare_exchange(was, NOTIFIED, AcqRel, Relaxed) {
-            Ok(_) => return Some(was),
-            Err(now) => was = now,
-        }
-    }
-    None
 }
 
 /// Takes the mutex if its owner has died.
@@ -400,5 +341,36 @@ fn only_the_guard<G>(
 impl<L: fmt::Debug> fmt::Debug for Condition<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Condition").field("lock", &self.lock).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::stopped::stopped_after;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs processes")]
+    fn a_process_stopped_inside_delays_timed_calls_only_as_long_as_they_like() {
+        let condition = Condition::new().unwrap();
+        let stopped = stopped_after(condition.clone(), |condition: &Condition| {
+            std::mem::forget(condition.monitor.enter());
+        });
+        let soon = Duration::from_millis(20);
+        let outcomes = [
+            condition.notify_one_timeout(soon),
+            condition.notify_timeout(3, soon),
+            condition.notify_all_timeout(soon),
+        ];
+        for outcome in outcomes {
+            assert!(matches!(outcome, Err(Error::TimedOut)), "{outcome:?}");
+        }
+        let guard = condition.acquire().unwrap();
+        let (guard, notified) = condition.wait_timeout(guard, soon).unwrap();
+        assert!(!notified);
+        let (guard, reached) = condition.wait_for_timeout(guard, soon, || false).unwrap();
+        assert!(!reached);
+        drop((guard, stopped));
+        condition.notify_one_timeout(soon).unwrap();
     }
 }

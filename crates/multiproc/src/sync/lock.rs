@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AcquireError, OwnerDied,
+    lock_id::{LockId, SharedLockId},
     mutex::{Acquired, RobustMutex},
     suspend::{Suspend, Suspended},
 };
@@ -53,9 +54,10 @@ pub struct Lock {
 #[repr(C)]
 struct LockState {
     mutex: RobustMutex,
+    id: SharedLockId,
 }
 
-// SAFETY: a mutex that is made to be shared between processes, and nothing else.
+// SAFETY: a mutex that is made to be shared between processes, and an atomic.
 unsafe impl SharedLayout for LockState {
     const KIND: &'static str = "lock";
 
@@ -71,8 +73,11 @@ impl Lock {
     ///
     /// [`Error::Memory`](crate::Error::Memory) if there is no memory or no descriptor for it.
     pub fn new() -> Result<Self> {
-        // SAFETY: nobody else sees the mutex yet.
-        let state = Placed::new(0, |state: &LockState| unsafe { state.mutex.initialise(false) })?;
+        let state = Placed::new(0, |state: &LockState| {
+            state.id.initialise()?;
+            // SAFETY: nobody else sees the mutex yet.
+            unsafe { state.mutex.initialise(false) }
+        })?;
         Ok(Self { state })
     }
 
@@ -116,7 +121,11 @@ impl Lock {
 
     #[inline]
     fn guard(&self, acquired: Acquired) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
-        guard(&self.state.mutex, acquired)
+        guard(&self.state, acquired)
+    }
+
+    pub(super) fn id(&self) -> LockId {
+        self.state.id.get()
     }
 }
 
@@ -131,46 +140,47 @@ impl fmt::Debug for Lock {
 /// Invariant: the thread that it is in has taken the mutex.
 #[must_use = "the lock is given back when this is dropped"]
 pub struct LockGuard<'a> {
-    mutex: &'a RobustMutex,
+    state: &'a LockState,
     /// Not `Send`: the mutex must be unlocked by the thread that has it.
     belongs_to_thread: PhantomData<*const ()>,
 }
 
 /// The guard of a mutex that this thread has just `acquired`.
 #[inline]
-fn guard(
-    mutex: &RobustMutex,
-    acquired: Acquired,
-) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
-    let guard = LockGuard { mutex, belongs_to_thread: PhantomData };
+fn guard(state: &LockState, acquired: Acquired) -> Result<LockGuard<'_>, OwnerDied<LockGuard<'_>>> {
+    let guard = LockGuard { state, belongs_to_thread: PhantomData };
     match acquired {
         Acquired::Cleanly => Ok(guard),
-        Acquired::AfterDeathOf(pid) => Err(OwnerDied::new(pid, guard)),
+        Acquired::AfterDeathOf(pid) => Err(OwnerDied::of_lock(LockState::KIND, pid, guard)),
     }
 }
 
 impl<'a> Suspend for LockGuard<'a> {
     type Suspended = SuspendedLock<'a>;
 
+    fn lock_id(&self) -> LockId {
+        self.state.id.get()
+    }
+
     fn suspend(self) -> SuspendedLock<'a> {
-        SuspendedLock { mutex: self.mutex }
+        SuspendedLock { state: self.state }
     }
 }
 
 /// A [`LockGuard`] that was dropped and will be there again.
 pub(super) struct SuspendedLock<'a> {
-    mutex: &'a RobustMutex,
+    state: &'a LockState,
 }
 
 impl<'a> Suspended for SuspendedLock<'a> {
     type Guard = LockGuard<'a>;
 
     fn mutex(&self) -> &RobustMutex {
-        self.mutex
+        &self.state.mutex
     }
 
     fn resume(self, taken: Option<Acquired>) -> Result<LockGuard<'a>, OwnerDied<LockGuard<'a>>> {
-        guard(self.mutex, taken.unwrap_or_else(|| self.mutex.lock()))
+        guard(self.state, taken.unwrap_or_else(|| self.state.mutex.lock()))
     }
 }
 
@@ -178,7 +188,7 @@ impl Drop for LockGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: this thread has the mutex (invariant), and gives it back once.
-        unsafe { self.mutex.unlock() };
+        unsafe { self.state.mutex.unlock() };
     }
 }
 

@@ -5,15 +5,21 @@ mod bounded_semaphore;
 mod condition;
 mod event;
 mod lock;
+mod lock_id;
 mod monitor;
 pub(crate) mod mutex;
 mod owner_died;
+mod parties;
+mod permits;
 mod phase;
 mod rlock;
 mod semaphore;
 pub(crate) mod spin;
+#[cfg(test)]
+mod stopped;
 mod suspend;
 pub(crate) mod wait_queue;
+mod waiters;
 
 pub use barrier::Barrier;
 pub use bounded_semaphore::BoundedSemaphore;

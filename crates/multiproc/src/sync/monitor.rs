@@ -58,6 +58,7 @@ pub(super) unsafe trait MonitorState: Send + Sync {
 /// A record is in use while its word is not 0; its owner is written before
 /// the word is, by somebody inside the monitor.
 #[repr(C)]
+#[derive(Default)]
 pub(super) struct Record {
     owner: [AtomicU64; 2],
     /// Whatever the state makes of it; 0: nobody's record.
@@ -247,6 +248,32 @@ impl<'a> Iterator for Records<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let index = self.range.next()?;
         Some((index, self.of.at(index)))
+    }
+}
+
+/// Records without a monitor, for models.
+#[cfg(all(test, loom))]
+pub(super) struct RecordTable(Vec<Record>);
+
+#[cfg(all(test, loom))]
+impl RecordTable {
+    pub(super) fn new(len: usize) -> Self {
+        Self((0..len).map(|_| Record::default()).collect())
+    }
+
+    pub(super) fn record(&self, index: usize) -> &Record {
+        &self.0[index]
+    }
+
+    pub(super) fn all(&self) -> Records<'_> {
+        Records { of: self, range: 0..self.0.len() as u32 }
+    }
+}
+
+#[cfg(all(test, loom))]
+impl RecordSource for RecordTable {
+    fn at(&self, index: u32) -> &Record {
+        &self.0[index as usize]
     }
 }
 

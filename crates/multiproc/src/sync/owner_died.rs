@@ -22,6 +22,13 @@ impl<G> OwnerDied<G> {
         Self { pid, guard }
     }
 
+    /// The same for a `kind` of lock, also for who listens to events.
+    #[cold]
+    pub(crate) fn of_lock(kind: &'static str, pid: u32, guard: G) -> Self {
+        tracing::warn!(target: "multiproc", kind, pid, "lock handed over: its owner died");
+        Self::new(pid, guard)
+    }
+
     /// The process that ended, or one of whose threads did.
     #[must_use]
     pub fn pid(&self) -> i32 {

@@ -33,6 +33,29 @@ pub enum WhyBroken {
     },
 }
 
+impl WhyBroken {
+    /// The process that did it, or that it happened to.
+    pub(super) fn pid(self) -> i32 {
+        let (Self::Aborted { pid }
+        | Self::Reset { pid }
+        | Self::TimedOut { pid }
+        | Self::PartyDied { pid }
+        | Self::ActionPanicked { pid }) = self;
+        pid
+    }
+
+    /// What happened, in a word or two.
+    pub(super) const fn cause(self) -> &'static str {
+        match self {
+            Self::Aborted { .. } => "aborted",
+            Self::Reset { .. } => "reset",
+            Self::TimedOut { .. } => "timed out",
+            Self::PartyDied { .. } => "party died",
+            Self::ActionPanicked { .. } => "action panicked",
+        }
+    }
+}
+
 impl fmt::Display for WhyBroken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,14 +102,14 @@ impl Phase {
 
     /// The same generation, broken.
     pub(super) fn broken(self, why: WhyBroken) -> Self {
-        let (code, pid) = match why {
-            WhyBroken::Aborted { pid } => (1, pid),
-            WhyBroken::Reset { pid } => (2, pid),
-            WhyBroken::TimedOut { pid } => (3, pid),
-            WhyBroken::PartyDied { pid } => (4, pid),
-            WhyBroken::ActionPanicked { pid } => (5, pid),
+        let code = match why {
+            WhyBroken::Aborted { .. } => 1,
+            WhyBroken::Reset { .. } => 2,
+            WhyBroken::TimedOut { .. } => 3,
+            WhyBroken::PartyDied { .. } => 4,
+            WhyBroken::ActionPanicked { .. } => 5,
         };
-        Self(Self::of(self.generation()).0 | code << PROCESS_BITS | pid as u64)
+        Self(Self::of(self.generation()).0 | code << PROCESS_BITS | why.pid() as u64)
     }
 
     pub(super) const fn why_broken(self) -> Option<WhyBroken> {

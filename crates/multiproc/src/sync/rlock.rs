@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AcquireError, OwnerDied,
+    lock_id::{LockId, SharedLockId},
     mutex::{Acquired, RobustMutex},
     suspend::{Suspend, Suspended},
 };
@@ -39,9 +40,10 @@ struct RLockState {
     mutex: RobustMutex,
     /// How often its owner has taken it; written by the owner.
     depth: AtomicU32,
+    id: SharedLockId,
 }
 
-// SAFETY: a mutex that is made to be shared between processes, and an atomic.
+// SAFETY: a mutex that is made to be shared between processes, and atomics.
 unsafe impl SharedLayout for RLockState {
     const KIND: &'static str = "recursive lock";
 
@@ -57,8 +59,11 @@ impl RLock {
     ///
     /// [`Error::Memory`](crate::Error::Memory) if there is no memory or no descriptor for it.
     pub fn new() -> Result<Self> {
-        // SAFETY: nobody else sees the mutex yet.
-        let state = Placed::new(0, |state: &RLockState| unsafe { state.mutex.initialise(true) })?;
+        let state = Placed::new(0, |state: &RLockState| {
+            state.id.initialise()?;
+            // SAFETY: nobody else sees the mutex yet.
+            unsafe { state.mutex.initialise(true) }
+        })?;
         Ok(Self { state })
     }
 
@@ -106,6 +111,10 @@ impl RLock {
         };
         guard(&self.state, acquired, before + 1)
     }
+
+    pub(super) fn id(&self) -> LockId {
+        self.state.id.get()
+    }
 }
 
 impl fmt::Debug for RLock {
@@ -137,7 +146,7 @@ fn guard(
     let guard = RLockGuard { state, belongs_to_thread: PhantomData };
     match acquired {
         Acquired::Cleanly => Ok(guard),
-        Acquired::AfterDeathOf(pid) => Err(OwnerDied::new(pid, guard)),
+        Acquired::AfterDeathOf(pid) => Err(OwnerDied::of_lock(RLockState::KIND, pid, guard)),
     }
 }
 
@@ -173,6 +182,10 @@ impl Drop for RLockGuard<'_> {
 
 impl<'a> Suspend for RLockGuard<'a> {
     type Suspended = SuspendedRLock<'a>;
+
+    fn lock_id(&self) -> LockId {
+        self.state.id.get()
+    }
 
     fn suspend(self) -> SuspendedRLock<'a> {
         let guard = ManuallyDrop::new(self);

@@ -9,18 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AcquireError, OwnerDied,
-    monitor::{Inside, Monitor, MonitorState, Records},
+    monitor::{Inside, Monitor, Record},
+    permits::Permits,
     spin::spin,
     wait_queue::LONGEST_SLEEP,
 };
-use crate::{
-    Error, Result,
-    atomic::{
-        AtomicU32,
-        Ordering::{Acquire, Relaxed},
-    },
-    process::Identity,
-};
+use crate::{Result, process::Identity};
 
 /// A number of permits, of which any process can take one as long as there
 /// are any.
@@ -50,42 +44,18 @@ pub struct Semaphore {
     monitor: Monitor<Permits>,
 }
 
-/// `total` and each record's word, which is the number of permits that its
-/// process has, are authoritative; what is available follows from them.
-#[repr(C)]
-struct Permits {
-    total: AtomicU32,
-    available: AtomicU32,
-    /// What `total` must not exceed.
-    bound: AtomicU32,
-}
-
-// SAFETY: atomic words, for which all values are valid.
-unsafe impl MonitorState for Permits {
-    const KIND: &'static str = "semaphore";
-
-    fn repair(&self, records: Records<'_>) {
-        let held = records.map(|(_, record)| record.word.load(Relaxed)).fold(0, u32::wrapping_add);
-        self.available.store(self.total.load(Relaxed).saturating_sub(held), Relaxed);
-    }
-}
-
 impl Semaphore {
     /// A semaphore with `permits` permits.
     ///
     /// # Errors
     ///
-    /// [`Error::Memory`] if there is no memory or no descriptor for it.
+    /// [`Error::Memory`](crate::Error::Memory) if there is no memory or no descriptor for it.
     pub fn new(permits: u32) -> Result<Self> {
         Self::bounded(permits, u32::MAX)
     }
 
     pub(super) fn bounded(permits: u32, bound: u32) -> Result<Self> {
-        let monitor = Monitor::new(|state: &Permits| {
-            state.total.store(permits, Relaxed);
-            state.available.store(permits, Relaxed);
-            state.bound.store(bound, Relaxed);
-        })?;
+        let monitor = Monitor::new(|state: &Permits| state.initialise(permits, bound))?;
         Ok(Self { monitor })
     }
 
@@ -130,32 +100,22 @@ impl Semaphore {
 
     /// Adds a permit, for whoever waits for one.
     ///
+    /// Like giving a permit back or [forgetting](Permit::forget) it, this waits
+    /// for nobody, so it has no form with a timeout.
+    ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if that were more than 2³² - 1.
+    /// [`Error::TooLarge`](crate::Error::TooLarge) if that were more than 2³² - 1.
     pub fn release(&self) -> Result<()> {
-        let inside = self.monitor.enter();
-        let state = &inside.state;
-        let total = state.total.load(Relaxed);
-        let bound = state.bound.load(Relaxed);
-        if total >= bound {
-            return Err(match bound {
-                u32::MAX => {
-                    let most = bound as usize;
-                    Error::TooLarge { what: "permits", got: most + 1, most }
-                }
-                bound => Error::ReleasedTooOften { bound },
-            });
-        }
-        state.total.store(total + 1, Relaxed);
-        self.add_available(inside, 1);
+        self.monitor.state.add()?;
+        self.monitor.sleepers.notify_one();
         Ok(())
     }
 
     /// Permits that nobody has, at this moment.
     #[must_use]
     pub fn value(&self) -> u32 {
-        self.monitor.state.available.load(Acquire)
+        self.monitor.state.available(self.monitor.records())
     }
 
     fn acquire_until(
@@ -177,9 +137,8 @@ impl Semaphore {
         &self,
         deadline: Option<Instant>,
     ) -> Option<Result<Permit<'_>, AcquireError<Permit<'_>>>> {
-        // Not worth going in. If somebody has died inside and left a wrong
-        // number here, `reclaim` goes in and puts it right.
-        if self.monitor.state.available.load(Relaxed) == 0 {
+        // Not worth going in.
+        if self.value() == 0 {
             return None;
         }
         let inside = self.monitor.enter_until(deadline)?;
@@ -187,8 +146,7 @@ impl Semaphore {
     }
 
     fn take(&self, inside: &Inside<'_, Permits>) -> Option<Result<Permit<'_>>> {
-        let available = inside.state.available.load(Relaxed);
-        if available == 0 {
+        if self.value() == 0 {
             return None;
         }
         let this = Identity::this();
@@ -197,9 +155,7 @@ impl Semaphore {
             Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
-        // Its owner dies before this: nothing has happened.
-        record.word.fetch_add(1, Relaxed);
-        inside.state.available.store(available - 1, Relaxed);
+        Permits::take(record);
         Some(Ok(Permit { semaphore: self, record: index }))
     }
 
@@ -216,23 +172,17 @@ impl Semaphore {
         for (index, owner) in dead {
             let inside = self.monitor.enter_until(deadline)?;
             let Some(permits) = inside.bury((index, owner)) else { continue };
-            inside.state.available.fetch_add(permits, Relaxed);
             let taken = self.take(&inside);
             drop(inside);
             self.monitor.sleepers.notify_all();
+            tracing::warn!(target: "multiproc", pid = owner.pid, permits, "permits reclaimed");
             return taken.map(|taken| match taken {
                 Ok(permit) => Err(OwnerDied::new(owner.pid, permit).into()),
                 Err(error) => Err(AcquireError::Failed(error)),
             });
         }
-        // To look was to go in, which has repaired what there was to repair.
+        // Somebody else may have been faster, and left some.
         self.attempt(deadline)
-    }
-
-    fn add_available(&self, inside: Inside<'_, Permits>, permits: u32) {
-        inside.state.available.fetch_add(permits, Relaxed);
-        drop(inside);
-        self.monitor.sleepers.notify_one();
     }
 }
 
@@ -255,32 +205,31 @@ pub struct Permit<'a> {
 impl Permit<'_> {
     /// Takes the permit for good: the semaphore has one less, until somebody
     /// [releases](Semaphore::release) one.
+    ///
+    /// Waits for nobody.
     pub fn forget(self) {
         let permit = std::mem::ManuallyDrop::new(self);
-        let inside = permit.semaphore.monitor.enter();
-        if permit.leave_record(&inside) {
-            // Dies its owner before this, then the permit went back.
-            inside.state.total.fetch_sub(1, Relaxed);
+        let Some(record) = permit.record() else { return };
+        let monitor = &permit.semaphore.monitor;
+        if monitor.state.forget(record, monitor.records()) {
+            monitor.sleepers.notify_one();
         }
     }
 
-    /// Whether the permit was this process's, which it is not in the copy of
-    /// a process that somebody has forked by hand.
-    fn leave_record(&self, inside: &Inside<'_, Permits>) -> bool {
-        let record = inside.record(self.record);
-        let is_mine = !record.is_free() && record.owner().is(Identity::this());
-        if is_mine {
-            record.word.fetch_sub(1, Relaxed);
-        }
-        is_mine
+    /// Where the permit is noted, if it is this process's, which it is not in
+    /// the copy of a process that somebody has forked by hand. The record
+    /// stays this process's as long as the permit does.
+    fn record(&self) -> Option<&Record> {
+        let record = self.semaphore.monitor.record(self.record);
+        (!record.is_free() && record.owner().is(Identity::this())).then_some(record)
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let inside = self.semaphore.monitor.enter();
-        if self.leave_record(&inside) {
-            self.semaphore.add_available(inside, 1);
+        if let Some(record) = self.record() {
+            Permits::give_back(record);
+            self.semaphore.monitor.sleepers.notify_one();
         }
     }
 }
@@ -294,50 +243,44 @@ impl fmt::Debug for Permit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Somebody goes inside, does `half` of something, and dies.
-    fn dies_inside(semaphore: &Semaphore, half: impl FnOnce(&Inside<'_, Permits>) + Send) {
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let inside = semaphore.monitor.enter();
-                half(&inside);
-                std::mem::forget(inside);
-            });
-        });
-    }
+    use crate::sync::stopped::stopped_after;
 
     #[test]
-    #[cfg_attr(miri, ignore = "needs memory files")]
-    fn what_was_half_taken_by_who_died_is_not_taken() {
-        let semaphore = Semaphore::new(2).unwrap();
-        dies_inside(&semaphore, |inside| {
-            inside.state.available.fetch_sub(1, Relaxed);
+    #[cfg_attr(miri, ignore = "needs processes")]
+    fn a_process_stopped_inside_keeps_nobody_from_giving_permits_back_and_adding_some() {
+        let semaphore = Semaphore::new(3).unwrap();
+        let permits = [(); 3].map(|()| semaphore.acquire().unwrap());
+        let stopped = stopped_after(semaphore.clone(), |semaphore: &Semaphore| {
+            std::mem::forget(semaphore.monitor.enter());
         });
-        let permits = [(); 2].map(|()| semaphore.try_acquire().unwrap());
-        assert!(matches!(semaphore.try_acquire(), Err(AcquireError::WouldBlock)));
-        drop(permits);
+        let [dropped, forgotten, _kept] = permits;
+        drop(dropped);
+        assert_eq!(semaphore.value(), 1);
+        forgotten.forget();
+        assert_eq!(semaphore.value(), 1);
+        semaphore.release().unwrap();
         assert_eq!(semaphore.value(), 2);
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "needs memory files")]
-    fn what_was_half_released_by_who_died_is_released() {
-        let semaphore = Semaphore::new(0).unwrap();
-        dies_inside(&semaphore, |inside| {
-            inside.state.total.fetch_add(1, Relaxed);
-        });
-        // Nothing is available yet: it takes a look inside.
-        semaphore.acquire().unwrap().forget();
-        assert_eq!(semaphore.value(), 0);
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "needs memory files")]
-    fn a_permit_that_was_half_given_back_by_who_died_is_back() {
-        let semaphore = Semaphore::new(1).unwrap();
-        let permit = std::mem::ManuallyDrop::new(semaphore.acquire().unwrap());
-        dies_inside(&semaphore, |inside| assert!(permit.leave_record(inside)));
+        // To take one has to wait.
+        let soon = Duration::from_millis(20);
+        assert!(matches!(semaphore.acquire_timeout(soon), Err(AcquireError::TimedOut)));
+        assert!(matches!(semaphore.try_acquire(), Err(AcquireError::WouldBlock)));
+        drop(stopped);
         drop(semaphore.acquire().unwrap());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs processes")]
+    fn a_permit_that_was_half_forgotten_by_who_died_is_forgotten() {
+        let semaphore = Semaphore::new(2).unwrap();
+        drop(stopped_after(semaphore.clone(), |semaphore: &Semaphore| {
+            std::mem::forget(semaphore.acquire().unwrap());
+            semaphore.monitor.state.lower();
+        }));
+        let Err(AcquireError::OwnerDied(died)) = semaphore.acquire() else { panic!("not told") };
+        let permit = died.into_guard();
+        let patience = LONGEST_SLEEP * 4;
+        assert!(matches!(semaphore.acquire_timeout(patience), Err(AcquireError::TimedOut)));
+        drop(permit);
         assert_eq!(semaphore.value(), 1);
     }
 }

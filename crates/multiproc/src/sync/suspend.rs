@@ -2,6 +2,7 @@
 
 use super::{
     OwnerDied,
+    lock_id::LockId,
     mutex::{Acquired, RobustMutex},
 };
 
@@ -9,6 +10,9 @@ use super::{
 pub(super) trait Suspend: Sized {
     /// What is left of it in the meantime.
     type Suspended: Suspended<Guard = Self>;
+
+    /// Whose guard it is.
+    fn lock_id(&self) -> LockId;
 
     /// Gives the lock back, altogether if it is recursive. The guard's other
     /// copies do not have it either until it is taken again.

@@ -1,6 +1,7 @@
 //! Values, arrays and lists that processes share.
 
 mod dying;
+mod huge;
 mod refused;
 mod typed;
 

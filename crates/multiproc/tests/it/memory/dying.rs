@@ -11,7 +11,6 @@ use multiproc::{
 use nix::sys::signal::Signal;
 
 use crate::{
-    in_a_process_of_its_own,
     sync::{SHORT, ends_well, killed, run, signal, sleep_for_ever, started},
     with_every_start_method,
 };
@@ -211,31 +210,65 @@ fn a_list_that_is_used_by_its_own_change_is_told_so() {
     assert_eq!(list.get(0).unwrap(), 1.into());
 }
 
+/// Leaks a guard in a thread that ends; what it protects is still in use.
+fn leak(value: &SharedValue<u64>) -> &mut u64 {
+    // In safe code: a reference that outlives the thread, and so its lock.
+    std::thread::scope(|scope| {
+        scope.spawn(|| &mut **Box::leak(Box::new(value.lock().unwrap()))).join().unwrap()
+    })
+}
+
+fn is_taken(value: SharedValue<u64>) {
+    assert!(matches!(value.try_lock(), Err(AcquireError::WouldBlock)));
+    assert!(matches!(value.lock_timeout(SHORT), Err(AcquireError::TimedOut)));
+}
+
 #[test]
-fn nobody_gets_the_lock_of_a_value_whose_guard_was_leaked_by_a_thread_that_has_ended() {
-    in_a_process_of_its_own(|| {
+fn a_lock_stays_taken_whose_guard_was_leaked_by_a_thread_that_has_ended() {
+    with_every_start_method(|method| {
         let value = SharedValue::new(1u64).unwrap();
-        // In safe code: a reference that outlives the thread, and so its lock.
-        let still_in_use: &mut u64 = std::thread::scope(|scope| {
-            scope.spawn(|| &mut **Box::leak(Box::new(value.lock().unwrap()))).join().unwrap()
-        });
-        for attempt in 0..4 {
-            let result = catch_unwind(AssertUnwindSafe(|| match attempt {
-                0 => drop(value.lock().map(|guard| *guard)),
-                1 => drop(value.get()),
-                2 => drop(value.try_lock()),
-                _ => drop(value.lock_timeout(SHORT)),
-            }));
+        let still_in_use = leak(&value);
+        // Others first: they must not get it because nobody has noticed yet.
+        run(method, is_taken, value.clone());
+        is_taken(value.clone());
+        let attempts: [fn(&SharedValue<u64>); 2] =
+            [|value| drop(value.lock()), |value| drop(value.get())];
+        for attempt in attempts {
+            let result = catch_unwind(AssertUnwindSafe(|| attempt(&value)));
             let message = result.unwrap_err().downcast::<String>().unwrap();
             assert!(message.contains("this SharedValue was leaked by a thread"), "{message}");
         }
+        run(method, is_taken, value.clone());
         *still_in_use = 2;
-        // Nor anybody else.
-        let takes = |value: SharedValue<u64>| {
-            assert!(catch_unwind(AssertUnwindSafe(|| value.get())).is_err());
+    });
+}
+
+#[test]
+fn who_waits_for_a_leaked_lock_is_told_and_gets_it_when_its_process_has_ended() {
+    with_every_start_method(|method| {
+        let value = SharedValue::new(1u64).unwrap();
+        let (leaked, waiting) = (Event::new().unwrap(), Event::new().unwrap());
+        let leaks = |(value, leaked): (SharedValue<u64>, Event)| {
+            *leak(&value) = 2;
+            leaked.set();
+            sleep_for_ever();
         };
-        run(StartMethod::Spawn, takes, value.clone());
-        assert_eq!(*still_in_use, 2);
+        let leaker = started(method, leaks, (value.clone(), leaked.clone()));
+        leaked.wait();
+        is_taken(value.clone());
+        let waits = |(value, pid, waiting): (SharedValue<u64>, i32, Event)| {
+            waiting.set();
+            let died = value.lock().unwrap_err();
+            assert_eq!(died.pid(), pid);
+            assert_eq!(*died.into_guard(), 2);
+        };
+        let pid = leaker.pid().unwrap();
+        let waiter = started(method, waits, (value.clone(), pid, waiting.clone()));
+        waiting.wait();
+        std::thread::sleep(SHORT);
+        assert_eq!(killed(leaker), pid);
+        ends_well(waiter);
+        assert_eq!(value.get().unwrap(), 2, "told once");
     });
 }
 

@@ -3,6 +3,7 @@
 mod births;
 mod children;
 mod endings;
+mod interrupted;
 mod limits;
 mod ported;
 mod results;

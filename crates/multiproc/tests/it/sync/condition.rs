@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use multiproc::{AcquireError, Condition, Event, Lock, Process, RLock, Semaphore, StartMethod};
+use multiproc::{
+    AcquireError, Condition, Error, Event, Lock, Process, RLock, Semaphore, StartMethod,
+};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -230,6 +232,69 @@ fn a_condition_shares_its_lock_with_others_and_a_recursive_one_is_given_back_alt
         drop(outer);
         run(method, |lock: RLock| drop(lock.try_acquire().unwrap()), lock.clone());
     });
+}
+
+#[test]
+fn a_guard_of_another_lock_is_refused_and_one_through_another_handle_is_not() {
+    with_every_start_method(|method| {
+        let (own, other) = (Lock::new().unwrap(), Lock::new().unwrap());
+        let condition = Condition::with_lock(own.clone()).unwrap();
+        let ready = event();
+        // What arrives as two values are two mappings of one lock.
+        let waits = |(condition, own, other, ready): (Condition, Lock, Lock, Event)| {
+            refuses(&condition, &other);
+            let guard = own.acquire().unwrap();
+            ready.set();
+            let (guard, notified) = condition.wait_timeout(guard, crate::WATCHDOG).unwrap();
+            assert!(notified);
+            drop(condition.wait_for(guard, || true).unwrap());
+        };
+        let arguments = (condition.clone(), own.clone(), other.clone(), ready.clone());
+        let child = started(method, waits, arguments);
+        refuses(&condition, &other);
+        ready.wait();
+        let guard = own.acquire().unwrap();
+        condition.notify_one();
+        drop(guard);
+        ends_well(child);
+
+        let (own, other) = (RLock::new().unwrap(), RLock::new().unwrap());
+        let condition = Condition::with_lock(own.clone()).unwrap();
+        let refuses_both = |(condition, own, other): (Condition<RLock>, RLock, RLock)| {
+            let error = condition.wait(other.acquire().unwrap()).unwrap_err();
+            assert!(matches!(error, AcquireError::Failed(Error::ForeignGuard)), "{error}");
+            let plain = Lock::new().unwrap();
+            let error = condition.wait(plain.acquire().unwrap()).unwrap_err();
+            assert!(matches!(error, AcquireError::Failed(Error::ForeignGuard)), "{error}");
+            let outer = condition.acquire().unwrap();
+            let inner = own.acquire().unwrap();
+            let (inner, notified) = condition.wait_timeout(inner, SHORT).unwrap();
+            assert!(!notified);
+            drop((inner, outer));
+            drop(own.try_acquire().unwrap());
+        };
+        run(method, refuses_both, (condition, own, other));
+    });
+}
+
+/// The foreign lock is refused by every form of waiting, and given back.
+fn refuses(condition: &Condition, other: &Lock) {
+    let refusals = [
+        condition.wait(other.acquire().unwrap()).map(drop).map_err(Error::from),
+        condition.wait_timeout(other.acquire().unwrap(), SHORT).map(drop).map_err(Error::from),
+        condition.wait_for(other.acquire().unwrap(), || true).map(drop).map_err(Error::from),
+        condition
+            .wait_for_timeout(other.acquire().unwrap(), SHORT, || true)
+            .map(drop)
+            .map_err(Error::from),
+    ];
+    for refusal in refusals {
+        let error = refusal.unwrap_err();
+        assert!(matches!(error, Error::ForeignGuard), "{error}");
+        assert_eq!(error.kind(), "misuse");
+        assert!(error.to_string().contains("help: wait with a guard"), "{error}");
+    }
+    assert!(!matches!(other.try_acquire(), Err(AcquireError::OwnerDied(_))));
 }
 
 #[test]
