@@ -4,6 +4,7 @@ mod barrier;
 mod bounded_semaphore;
 mod condition;
 mod event;
+mod gathering;
 mod lock;
 mod lock_id;
 mod monitor;
