@@ -104,7 +104,8 @@ fn receive_birth() -> std::io::Result<Option<Birth>> {
     let stdin = std::io::stdin();
     let socket = UnixStream::from(stdin.as_fd().try_clone_to_owned()?);
     dup2_stdin(File::open("/dev/null")?)?;
-    let Some(mut birth) = Birth::receive(&socket)? else { return Ok(None) };
+    let Some(birth) = Birth::receive(&socket)? else { return Ok(None) };
+    let mut birth = birth?;
     say_begun(&socket);
     if birth.keeps_line {
         birth.inheritance.descriptors.push(socket.into());
@@ -115,6 +116,11 @@ fn receive_birth() -> std::io::Result<Option<Birth>> {
 fn begin(birth: Birth) -> ! {
     join_family(birth.family_key);
     die_with_parent(nix::unistd::Pid::from_raw(birth.biography.parent_pid));
+    live_as(birth)
+}
+
+/// The life of a child process that was told what to do.
+pub(crate) fn live_as(birth: Birth) -> ! {
     match EntryPoint::at(birth.entry) {
         Some(entry) => live(birth.biography, entry, birth.inheritance),
         None => refuse("its entry point is not in this executable"),

@@ -9,8 +9,8 @@ use nix::{
 };
 
 use crate::{
-    Child, EntryPoint, Error, ExitStatus, Inheritance, PoolConfig, Result, process,
-    process::{LAST_BREATH, poll_timeout},
+    Child, EntryPoint, Error, ExitStatus, Inheritance, PoolConfig, Result, polling::poll_timeout,
+    process, process::LAST_BREATH,
 };
 
 /// Processors that this process can use: affinity and cgroup quota counted.

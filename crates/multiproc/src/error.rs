@@ -3,10 +3,10 @@
 mod advice;
 mod kind;
 
-use std::{fmt, io, ops::Range};
+use std::{fmt, io, ops::Range, time::Duration};
 
 pub(crate) use advice::hint;
-use advice::{during, indices, memory_hint, why};
+use advice::{during, indices, memory_hint, never_began, panic_hint, why};
 
 use crate::{ExitStatus, StartMethod, WhyBroken};
 
@@ -70,9 +70,9 @@ pub enum Error {
 
     /// A process ended without having begun: its function was never called.
     #[error(
-        "process `{name}` ({pid}) {status} and never began: it did not come to \
-         `multiproc::init()`\nhelp: make `multiproc::init()` the first line of `main`, whatever \
-         the arguments"
+        "process `{name}` ({pid}) {}\nhelp: make `multiproc::init()` the first line of `main`, \
+         whatever the arguments",
+        never_began(*status, *within)
     )]
     NeverBegan {
         /// Its name.
@@ -81,10 +81,12 @@ pub enum Error {
         pid: i32,
         /// How it ended.
         status: ExitStatus,
+        /// How long it was given to begin, if it was killed because it had not.
+        within: Option<Duration>,
     },
 
     /// The function of a process panicked, or could not be called.
-    #[error("process `{name}` ({pid}) panicked at {message}")]
+    #[error("process `{name}` ({pid}) panicked at {message}{}", panic_hint(message))]
     ProcessPanicked {
         /// Its name.
         name: String,
@@ -103,6 +105,20 @@ pub enum Error {
         pid: i32,
         /// How it ended.
         status: ExitStatus,
+    },
+
+    /// A process is used by another than the one that has started it: by a child
+    /// that was forked since.
+    #[error(
+        "process `{name}` ({pid}) is not a child of this process but of the one that this one was \
+         forked from\nhelp: only the process that has started it can wait for it; to wait here, \
+         let it say over a connection or an event that it is done"
+    )]
+    NotAChild {
+        /// Its name.
+        name: String,
+        /// Its process id.
+        pid: i32,
     },
 
     /// The result of a process can be had once.

@@ -107,6 +107,7 @@ mod event_fd;
 mod futex;
 mod manager;
 mod memory;
+mod polling;
 mod pool;
 mod process;
 mod queue;

@@ -303,12 +303,14 @@ fn tells_events() {
     let mut observed = context(StartMethod::Spawn).process(exits, 3).named("observed");
     observed.start().unwrap();
     observed.join().unwrap();
-    let parent = |()| nix::unistd::getppid().as_raw();
-    let mut process = context(StartMethod::ForkServer).process(parent, ());
+    let mut process = context(StartMethod::ForkServer).process(cube, 7);
     process.start().unwrap();
-    let server = nix::unistd::Pid::from_raw(process.result().unwrap());
+    process.join().unwrap();
+    // The only child that is left.
+    let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    let server = nix::unistd::Pid::from_raw(children.trim().parse().unwrap());
     nix::sys::signal::kill(server, nix::sys::signal::Signal::SIGKILL).unwrap();
-    let mut process = context(StartMethod::ForkServer).process(parent, ());
+    let mut process = context(StartMethod::ForkServer).process(cube, 7);
     process.start().unwrap();
     process.join().unwrap();
 }

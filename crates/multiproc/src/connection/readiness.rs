@@ -5,12 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-};
+use nix::poll::{PollFd, PollFlags};
 
-use crate::{Error, Result, process::poll_timeout};
+use crate::{Error, Result, polling};
 
 /// Waits until at least one of `handles` is ready, for at most `timeout`
 /// (`None`: for ever); the indices of all that are, in ascending order.
@@ -55,21 +52,10 @@ where
 }
 
 /// When `timeout` is over; `None` is never.
-pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
-}
+pub(super) use crate::polling::deadline;
 
 /// Waits until one of the descriptors is ready or `deadline` has passed;
 /// whether one is.
 pub(super) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> Result<bool> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match poll(fds, left.map_or(PollTimeout::NONE, poll_timeout)) {
-            // A time-out of poll(2) cannot be longer than 24 days.
-            Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Error::errno("wait for a descriptor")(errno)),
-        }
-    }
+    polling::poll_until(fds, deadline).map_err(Error::errno("wait for a descriptor"))
 }

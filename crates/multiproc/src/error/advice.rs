@@ -1,13 +1,32 @@
 //! What the messages of errors say beyond the bare facts: where to look, and
 //! what to do.
 
-use std::{io, ops::Range};
+use std::{io, ops::Range, time::Duration};
 
 use crate::ExitStatus;
 
 /// Which task a worker had.
 pub(super) fn during(task: Option<usize>) -> String {
     task.map_or_else(String::new, |task| format!(" while it executed task {task}"))
+}
+
+/// How a process ended without having begun.
+pub(super) fn never_began(status: ExitStatus, within: Option<Duration>) -> String {
+    match within {
+        Some(within) => {
+            format!("did not come to `multiproc::init()` within {within:?} and was killed")
+        }
+        None => format!("{status} and never began: it did not come to `multiproc::init()`"),
+    }
+}
+
+/// What to do about a panic, unless the message says so itself.
+pub(super) fn panic_hint(message: &str) -> &'static str {
+    if message.contains("\nhelp: ") {
+        return "";
+    }
+    "\nhelp: `RUST_BACKTRACE=1` shows where it came from, on standard error; for what is to be \
+     expected return a `Result`"
 }
 
 /// What may have ended a process in this way, and where to look.

@@ -13,6 +13,7 @@ impl Error {
             | Self::InitNotReached
             | Self::AlreadyStarted { .. }
             | Self::NotStarted { .. }
+            | Self::NotAChild { .. }
             | Self::ResultTaken { .. }
             | Self::StillRuns { .. }
             | Self::ProcessClosed { .. }

@@ -9,7 +9,7 @@
 use std::{
     io::{self, IoSlice, Read},
     os::{
-        fd::{AsRawFd, OwnedFd, RawFd},
+        fd::{AsRawFd, RawFd},
         linux::fs::MetadataExt,
         unix::net::UnixStream,
     },
@@ -69,8 +69,8 @@ impl Birth {
         }
     }
 
-    /// Sends `prefix` and this, with the descriptors attached to the first byte.
-    pub(super) fn send(&self, prefix: &[u8], socket: &UnixStream) -> io::Result<()> {
+    /// Sends this, with the descriptors attached to the first byte.
+    pub(super) fn send(&self, socket: &UnixStream) -> io::Result<()> {
         let biography = postcard::to_stdvec(&self.biography).map_err(io::Error::other)?;
         let header = Header {
             magic: MAGIC,
@@ -84,41 +84,25 @@ impl Birth {
         };
         let descriptors: Vec<RawFd> =
             self.inheritance.descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        let parts = [prefix, bytemuck::bytes_of(&header), &biography, &self.inheritance.payload];
+        let parts = [bytemuck::bytes_of(&header), &biography, &self.inheritance.payload];
         send_all(socket, &mut parts.map(IoSlice::new), &descriptors)
     }
 
-    /// `None` at end of file: the sender is gone.
-    pub(crate) fn receive(socket: &UnixStream) -> io::Result<Option<Self>> {
+    /// `None` at end of file: the sender is gone. If it is only this process
+    /// that has no room for the descriptors, it can receive the next one.
+    pub(crate) fn receive(socket: &UnixStream) -> io::Result<Option<io::Result<Self>>> {
         let mut header = Header::zeroed();
-        match receive_all(socket, bytemuck::bytes_of_mut(&mut header))? {
-            None => Ok(None),
-            Some(descriptors) => Self::receive_rest(socket, &header, descriptors?).map(Some),
-        }
+        let Some(descriptors) = receive_all(socket, bytemuck::bytes_of_mut(&mut header))? else {
+            return Ok(None);
+        };
+        let mut birth = Self::receive_rest(socket, &header)?;
+        Ok(Some(descriptors.map(|descriptors| {
+            birth.inheritance.descriptors = descriptors;
+            birth
+        })))
     }
 
-    /// The same behind a prefix, with which the descriptors have come.
-    pub(super) fn receive_after_prefix(
-        mut socket: &UnixStream,
-        descriptors: io::Result<Vec<OwnedFd>>,
-    ) -> io::Result<io::Result<Self>> {
-        let mut header = Header::zeroed();
-        socket.read_exact(bytemuck::bytes_of_mut(&mut header))?;
-        match descriptors {
-            Ok(descriptors) => Self::receive_rest(socket, &header, descriptors).map(Ok),
-            Err(error) => {
-                // What follows must not be taken for the next request.
-                Self::receive_rest(socket, &header, Vec::new())?;
-                Ok(Err(error))
-            }
-        }
-    }
-
-    fn receive_rest(
-        mut socket: &UnixStream,
-        header: &Header,
-        descriptors: Vec<OwnedFd>,
-    ) -> io::Result<Self> {
+    fn receive_rest(mut socket: &UnixStream, header: &Header) -> io::Result<Self> {
         if header.magic != MAGIC || header.layout != LAYOUT_VERSION {
             return Err(io::Error::other(
                 "the message does not come from this version of multiproc",
@@ -134,7 +118,7 @@ impl Birth {
             entry: header.entry,
             family_key: header.family_key,
             keeps_line: header.keeps_line != 0,
-            inheritance: Inheritance { payload, descriptors },
+            inheritance: Inheritance { payload, descriptors: Vec::new() },
         })
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, os::fd::BorrowedFd, time::Duration};
 
 use nix::sys::{signal::Signal, wait::WaitStatus};
 
-use super::{line::Line, supervised::Supervised};
+use super::supervised::Supervised;
 use crate::{Error, Result};
 
 /// How a process ended.
@@ -47,13 +47,11 @@ impl fmt::Display for ExitStatus {
 #[derive(Debug)]
 pub struct Child {
     process: Supervised,
-    /// Of an executed child: tells whether it has begun.
-    line: Option<Line>,
 }
 
 impl Child {
-    pub(super) const fn new(process: Supervised, line: Option<Line>) -> Self {
-        Self { process, line }
+    pub(super) const fn new(process: Supervised) -> Self {
+        Self { process }
     }
 
     /// The process id.
@@ -82,18 +80,13 @@ impl Child {
         self.process.signal(Signal::SIGKILL);
     }
 
-    pub(super) const fn line(&self) -> Option<&Line> {
-        self.line.as_ref()
+    pub(super) fn await_begin(&self) -> Result<()> {
+        self.process.await_begin()
     }
 
     /// The error for an end with `status` that nobody wanted.
     pub(crate) fn death(&self, status: ExitStatus) -> Error {
-        let pid = self.pid();
-        // Killed from outside it may not have had the time to begin.
-        if status.code >= 0 && self.line.as_ref().is_some_and(|line| !line.has_begun()) {
-            return Error::NeverBegan { name: self.process.name().to_owned(), pid, status };
-        }
-        Error::WorkerDied { pid, status, task: None }
+        self.process.death(status)
     }
 }
 

@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Biography,
-    supervised::{is_readable_within, open_pidfd},
-    this_process,
+use super::{Biography, supervised::open_pidfd, this_process};
+use crate::{
+    Error, ParentEnd, Result,
+    polling::{deadline, is_readable_by},
 };
-use crate::{Error, ParentEnd, Result};
 
 /// This process, as it knows itself; from [`current_process`].
 #[derive(Clone, Debug)]
@@ -115,7 +114,7 @@ impl ParentProcess {
     ///
     /// If the operating system cannot wait.
     pub fn join_timeout(&self, timeout: Duration) -> Result<bool> {
-        is_readable_within(self.sentinel()?, Some(timeout))
+        is_readable_by(self.sentinel()?, deadline(timeout))
             .map_err(Error::errno("wait for the parent"))
     }
 }

@@ -14,15 +14,16 @@ use std::{
         unix::{net::UnixStream, process::CommandExt},
     },
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use super::{
-    Biography, Birth, Inheritance,
+    Birth, Order,
     launcher::on_permanent_thread,
     line::Line,
     supervised::{Supervised, kill_and_reap},
 };
-use crate::{EntryPoint, ParentEnd, bootstrap};
+use crate::{Error, ParentEnd, Result, StartMethod, bootstrap};
 
 /// Set in the environment of an executed child until it has seen it.
 pub(crate) const CHILD_VARIABLE: &str = "MULTIPROC_CHILD";
@@ -46,26 +47,44 @@ impl Doorway {
     }
 }
 
-/// `keeps_line`: the child is to find its end of the line among its descriptors.
-pub(super) fn start(
-    biography: Biography,
-    entry: EntryPoint,
-    inheritance: Inheritance,
-    keeps_line: bool,
-) -> io::Result<(Supervised, Line)> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let ours = ParentEnd::new(ours);
-    let mut command = command(&biography.name, theirs);
-    let pid = on_permanent_thread(move || spawn(&mut command))?;
-    let process = Supervised::of_this_process(&biography.name, pid)?;
-    let birth = Birth { keeps_line, ..Birth::new(biography, entry, inheritance) };
-    match birth.send(&[], &ours) {
+pub(super) fn start(order: Order) -> Result<Supervised> {
+    let Order { biography, entry, inheritance, has_line, patience } = order;
+    let method = biography.start_method.unwrap_or(StartMethod::Spawn);
+    let refused = |source| Error::Start { method, source };
+    let (process, line) = execute(&biography.name).map_err(refused)?;
+    let birth = Birth { keeps_line: has_line, ..Birth::new(biography, entry, inheritance) };
+    let begun = Instant::now();
+    let told = tell(&birth, line.socket(), patience);
+    let process = process.executed(line, begun, patience);
+    match told {
+        Ok(()) => Ok(process),
         // It has ended already, and not for want of being told: that is for
         // whoever waits for it to see.
-        Err(error) if is_hung_up(&error) => {}
-        sent => sent.inspect_err(|_| kill_and_reap(pid))?,
+        Err(error) if is_hung_up(&error) => Ok(process),
+        // It has not listened for as long as it may take to begin.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            process.await_begin().map(|()| process)
+        }
+        Err(error) => {
+            kill_and_reap(process.pid());
+            Err(refused(error))
+        }
     }
-    Ok((process, Line::to_executed(ours)))
+}
+
+fn execute(name: &str) -> io::Result<(Supervised, Line)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let line = Line::to_executed(ParentEnd::new(ours));
+    let mut command = command(name, theirs);
+    let pid = on_permanent_thread(move || spawn(&mut command))?;
+    Ok((Supervised::new(name, pid)?, line))
+}
+
+/// What is longer than the socket's buffer waits for a reader, but not for ever.
+fn tell(birth: &Birth, socket: &UnixStream, patience: Duration) -> io::Result<()> {
+    // No time at all would be for ever.
+    socket.set_write_timeout(Some(patience.max(Duration::from_millis(1))))?;
+    birth.send(socket)
 }
 
 /// Whether nobody is left at the other end.

@@ -2,52 +2,41 @@
 
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     os::{fd::AsRawFd, linux::fs::MetadataExt},
 };
 
-use super::{Biography, Inheritance, die_with_parent, supervised::Supervised};
-use crate::{EntryPoint, Error, Result, StartMethod, bootstrap, code::family_key, descriptors};
+use super::{Inheritance, Order, die_with_parent, make_line, supervised::Supervised};
+use crate::{Error, Result, StartMethod, bootstrap, code::family_key, descriptors};
 
-pub(super) fn start(
-    biography: Biography,
-    entry: EntryPoint,
-    inheritance: Inheritance,
-) -> Result<Supervised> {
+pub(super) fn start(order: Order) -> Result<Supervised> {
     let threads = thread_count()?;
     if threads > 1 {
         return Err(Error::ForkWithThreads { threads });
     }
-    let name = biography.name.clone();
-    fork_into(biography, entry, inheritance)
-        .and_then(|pid| Supervised::of_this_process(&name, pid))
-        .map_err(|source| Error::Start { method: StartMethod::Fork, source })
+    fork_into(order).map_err(|source| Error::Start { method: StartMethod::Fork, source })
 }
 
-/// Forks; the child runs `entry` and never returns. The caller's process must
-/// have a single thread.
-pub(super) fn fork_into(
-    biography: Biography,
-    entry: EntryPoint,
-    inheritance: Inheritance,
-) -> std::io::Result<libc::pid_t> {
+/// This process must have a single thread.
+fn fork_into(mut order: Order) -> io::Result<Supervised> {
+    let line = make_line(&mut order)?;
     // Made before the copy, so that both have the same.
     let _ = family_key();
     // What is buffered would be written by both.
-    let _ = std::io::stdout().flush();
+    let _ = io::stdout().flush();
     let parent = nix::unistd::getpid();
     // SAFETY: this process has a single thread, so no lock is held by a thread
     // that does not exist in the child, which may therefore run any code.
     match unsafe { libc::fork() } {
-        -1 => Err(std::io::Error::last_os_error()),
+        -1 => Err(io::Error::last_os_error()),
         0 => {
             die_with_parent(parent);
             // SAFETY: a forked child that has run nothing of the program yet.
             unsafe { descriptors::give_up_parent_ends() };
-            leave_standard_input(&inheritance);
-            bootstrap::live(biography, entry, inheritance)
+            leave_standard_input(&order.inheritance);
+            bootstrap::live(order.biography, order.entry, order.inheritance)
         }
-        pid => Ok(pid),
+        pid => Ok(Supervised::new(&order.biography.name, pid)?.on_line(line)),
     }
 }
 
@@ -63,7 +52,7 @@ fn leave_standard_input(inheritance: &Inheritance) {
 
 /// Threads of this process: the directory has an entry for each, and two of
 /// its own. Its link count says so in one system call.
-fn thread_count() -> Result<usize> {
+pub(super) fn thread_count() -> Result<usize> {
     let threads = std::fs::metadata("/proc/self/task")
         .map_err(Error::system("count the threads of this process (is /proc mounted?)"))?;
     Ok(threads.st_nlink() as usize - 2)

@@ -1,66 +1,66 @@
 //! Fork server: a small single-threaded process, started afresh, that forks
 //! on request.
 //!
-//! One a process, started on first use and again if it has died. It is the
-//! parent of what it forks, so it also collects their exit statuses; its
-//! death takes them along, as this process's death takes the server along.
+//! One a process, started on first use and again if it has died. What it forks
+//! are its [siblings](super::sibling): children of the process that asked, which
+//! waits for them and whose death they share. The server has nothing more to do
+//! with them.
 //!
-//! A request is a [`Request`], with a [`Birth`] behind it if it is to fork;
-//! the answer is a number, with the child's pidfd attached.
+//! When it begins, the server says whether it can fork; a request is a [`Birth`],
+//! the answer a number: the child's id, or what was wrong, negative.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytemuck::Zeroable;
-use nix::{errno::Errno, sys::wait::waitpid, unistd::Pid};
+use nix::unistd::Pid;
 
 use super::{
-    Biography, Birth, Child, ExitStatus, Inheritance,
-    dialogue::{ABANDON, Dialogue, FORK, REAP, Request, ask},
-    exec, fork,
-    line::Line,
-    supervised::{LAST_BREATH, Reaper, Supervised, is_readable_within, kill_and_reap, open_pidfd},
+    BEGINS_WITHIN, Biography, Birth, Child, Inheritance, Order, die_with_parent, exec, make_line,
+    newborn::Newborn,
+    sibling::Siblings,
+    supervised::{LAST_BREATH, Supervised, kill_and_reap},
     this_process,
 };
 use crate::{
-    EntryPoint, Error, ParentEnd, Result, StartMethod,
-    socket::{receive_all, send_with_descriptors},
+    EntryPoint, Error, ParentEnd, Result, StartMethod, bootstrap, descriptors,
+    polling::is_readable_by,
 };
-
-/// Longer than the first lines of any `main` take.
-const SERVER_STARTS_WITHIN: Duration = Duration::from_secs(30);
-
-/// The answer about a child whose exit status the server does not have.
-const UNKNOWN: i32 = i32::MIN;
 
 /// This process's fork server.
 #[derive(Debug)]
 pub(super) struct Server {
-    dialogue: Dialogue,
+    /// Held from a question to its answer.
+    socket: Mutex<ParentEnd<UnixStream>>,
+    newborn: Newborn,
     process: Mutex<Child>,
+    can_fork: bool,
+}
+
+/// On both sides of a fork.
+enum Forked {
+    Parent(libc::pid_t),
+    Child(Birth),
 }
 
 /// The server and the process that it belongs to: a forked child inherits the
 /// memory but must not speak on its parent's socket.
 static SERVER: Mutex<Option<(u32, Arc<Server>)>> = Mutex::new(None);
 
-type Forked = (libc::pid_t, OwnedFd);
-
-pub(super) fn start(
-    biography: Biography,
-    entry: EntryPoint,
-    inheritance: Inheritance,
-) -> Result<Supervised> {
+pub(super) fn start(mut order: Order) -> Result<Supervised> {
     let refused = |source| Error::Start { method: StartMethod::ForkServer, source };
-    let birth = Birth::new(biography, entry, inheritance);
     let mut server = current()?;
+    if !server.can_fork {
+        // What it would have forked is executed; it takes longer, and that is all.
+        return exec::start(order);
+    }
+    let line = make_line(&mut order).map_err(refused)?;
+    let birth = Birth::new(order.biography, order.entry, order.inheritance);
     let forked = match server.fork(&birth) {
         // It was killed before it had the whole birth, so it has forked nothing.
         Err(_) if server.has_ended()? => {
@@ -69,8 +69,9 @@ pub(super) fn start(
         }
         forked => forked,
     };
-    let (pid, pidfd) = forked.and_then(|answer| answer).map_err(refused)?;
-    Ok(Supervised::new(&birth.biography.name, pid, pidfd, Reaper::Server(server)))
+    let pid = forked.and_then(|answer| answer).map_err(refused)?;
+    let process = Supervised::new(&birth.biography.name, pid).map_err(refused)?;
+    Ok(process.on_line(line))
 }
 
 /// This process's server; starts one if there is none.
@@ -100,7 +101,7 @@ fn replace(dead: &Arc<Server>) -> Result<Arc<Server>> {
     *slot = None;
     drop(slot);
     let server = current()?;
-    tracing::warn!(target: "multiproc", pid = server.pid(), "fork server relaunched");
+    tracing::warn!(target: "multiproc", pid = server.process().pid(), "fork server relaunched");
     Ok(server)
 }
 
@@ -108,165 +109,123 @@ impl Server {
     fn launch() -> Result<Self> {
         let refused = |source| Error::Start { method: StartMethod::ForkServer, source };
         let (ours, theirs) = UnixStream::pair().map_err(refused)?;
-        let ours = ParentEnd::new(ours);
-        let inheritance = Inheritance { payload: Vec::new(), descriptors: vec![theirs.into()] };
-        let biography = Biography::of_child("forkserver", StartMethod::Spawn);
-        let (process, line) =
-            exec::start(biography, EntryPoint::new(serve), inheritance, false).map_err(refused)?;
-        Self::await_begin(Child::new(process, Some(line)), ours)
+        let socket = ParentEnd::new(ours);
+        let (newborn, file) = Newborn::new().map_err(refused)?;
+        let descriptors = vec![theirs.into(), file];
+        let process = Child::new(exec::start(Order {
+            biography: Biography::of_child("forkserver", StartMethod::ForkServer),
+            entry: EntryPoint::new(serve),
+            inheritance: Inheritance { payload: Vec::new(), descriptors },
+            has_line: false,
+            patience: BEGINS_WITHIN,
+        })?);
+        process.await_begin()?;
+        let mut can_fork = [0];
+        (&*socket).read_exact(&mut can_fork).map_err(refused)?;
+        let [can_fork] = can_fork.map(|answer| answer != 0);
+        Ok(Self { socket: Mutex::new(socket), newborn, process: Mutex::new(process), can_fork })
     }
 
-    /// A program that is executed but never reaches `init` would not answer.
-    fn await_begin(mut process: Child, socket: ParentEnd<UnixStream>) -> Result<Self> {
-        let has_spoken = process.line().is_none_or(|line| {
-            is_readable_within(line.as_fd(), Some(SERVER_STARTS_WITHIN)).unwrap_or(false)
-        });
-        if !has_spoken {
-            let (pid, seconds) = (process.pid(), SERVER_STARTS_WITHIN.as_secs());
-            return Err(Error::StartTimedOut { pid, seconds });
-        }
-        if !process.line().is_none_or(Line::has_begun)
-            && let Some(status) = process.wait(Some(LAST_BREATH))?
-        {
-            return Err(process.death(status));
-        }
-        Ok(Self { dialogue: Dialogue::new(socket), process: Mutex::new(process) })
-    }
-
-    fn pid(&self) -> i32 {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner).pid()
+    fn process(&self) -> MutexGuard<'_, Child> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the server has ended, asked when it does not answer.
     fn has_ended(&self) -> Result<bool> {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(process.wait(Some(LAST_BREATH))?.is_some())
+        Ok(self.process().wait(Some(LAST_BREATH))?.is_some())
     }
 
     /// An error if the server has ended without having read the birth, so that
     /// another one can be asked; otherwise what came of it.
-    fn fork(&self, birth: &Birth) -> io::Result<io::Result<Forked>> {
-        let mut turn = self.dialogue.turn(None).expect("a turn comes if there is no deadline");
-        let socket = turn.talk().socket()?;
-        let request = Request { kind: FORK, pid: 0 };
-        if let Err(error) = birth.send(bytemuck::bytes_of(&request), socket) {
+    fn fork(&self, birth: &Birth) -> io::Result<io::Result<libc::pid_t>> {
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        self.newborn.clear();
+        if let Err(error) = birth.send(&socket) {
             // Nothing was sent: more descriptors than a message carries, or than may be under way.
             return if exec::is_hung_up(&error) { Err(error) } else { Ok(Err(error)) };
         }
-        let forked = match hear_forked(socket) {
+        match hear(&socket) {
             // The socket says so if something was left unread.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(error),
-            forked => forked,
-        };
-        if let Ok((pid, _)) = &forked {
-            turn.talk().forget(*pid);
-        }
-        Ok(forked)
-    }
-
-    /// Lets `process`, a child of the server that has ended, know its exit
-    /// status; `None` if the server does not answer by `deadline`.
-    pub(super) fn reap(
-        &self,
-        process: &Supervised,
-        deadline: Option<Instant>,
-    ) -> Result<Option<ExitStatus>> {
-        let Some(mut turn) = self.dialogue.turn(deadline) else { return Ok(None) };
-        // Another thread may have had its turn.
-        if let Some(status) = process.status() {
-            return Ok(Some(status));
-        }
-        let status = match turn.talk().reap(process.pid(), deadline) {
-            Ok(None) => return Ok(None),
-            Ok(Some(UNKNOWN)) => return Err(Error::errno("reap a process")(Errno::ECHILD)),
-            Ok(Some(code)) => ExitStatus { code },
-            // A server that does not answer is dead, and its death has killed its children.
-            Err(_) => ExitStatus::KILLED,
-        };
-        // Before the turn is another's, who would ask again.
-        process.settle(status);
-        Ok(Some(status))
-    }
-}
-
-fn hear_forked(socket: &UnixStream) -> io::Result<Forked> {
-    let mut answer = [0; 4];
-    let descriptors = receive_all(socket, &mut answer)?.ok_or_else(|| {
-        // It had read the whole birth. To send it again could call a function twice.
-        io::Error::other(
-            "the fork server was killed when it was about to fork; what it had forked has died \
-             with it\nhelp: start it again, if its function may have begun once already",
-        )
-    })?;
-    let pid = i32::from_ne_bytes(answer);
-    if pid < 0 {
-        return Err(io::Error::from_raw_os_error(-pid));
-    }
-    match descriptors.map(|mut list| list.pop()) {
-        Ok(Some(pidfd)) => Ok((pid, pidfd)),
-        Ok(None) => Err(io::ErrorKind::InvalidData.into()),
-        Err(error) => {
-            // The child runs, but this process has no descriptor left for it. A
-            // server that does not answer is dead, and so is the child.
-            let _ = ask(socket, Request { kind: ABANDON, pid });
-            Err(error)
-        }
-    }
-}
-
-/// The server process: answers requests until its parent closes the socket.
-fn serve(inheritance: Inheritance) {
-    let [socket] = <[OwnedFd; 1]>::try_from(inheritance.descriptors).expect("one socket");
-    // A forked child that kept it could answer in the server's place.
-    let socket = ParentEnd::new(UnixStream::from(socket));
-    let mut request = Request::zeroed();
-    while let Ok(Some(descriptors)) = receive_all(&socket, bytemuck::bytes_of_mut(&mut request)) {
-        let answered = match request.kind {
-            FORK => answer_fork(&socket, descriptors),
-            REAP => answer_reap(&socket, request.pid),
-            _ => {
-                kill_and_reap(request.pid);
-                answer(&socket, 0)
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(error),
+            Err(_) => {
+                self.end_newborn();
+                // It had read the whole birth. To send it again could call a function twice.
+                Ok(Err(io::Error::other(
+                    "the fork server was killed when it was about to fork; what it had forked was \
+                     ended\nhelp: start it again, if its function may have begun once already",
+                )))
             }
+            Ok(number) if number < 0 => Ok(Err(io::Error::from_raw_os_error(-number))),
+            Ok(pid) => Ok(Ok(pid)),
+        }
+    }
+
+    /// Ends what a server has forked that has ended itself and not told.
+    fn end_newborn(&self) {
+        let mut server = self.process();
+        server.kill();
+        // In the middle of a fork it ends after it; if its status cannot be had it has ended.
+        let _ = server.wait(None);
+        // A child of this process that nobody has reaped: the number is its.
+        if let Some(pid) = self.newborn.pid() {
+            kill_and_reap(pid);
+        }
+    }
+}
+
+fn hear(mut socket: &UnixStream) -> io::Result<i32> {
+    let mut answer = [0; 4];
+    socket.read_exact(&mut answer)?;
+    Ok(i32::from_ne_bytes(answer))
+}
+
+/// The server process, and the beginning of what it forks.
+fn serve(inheritance: Inheritance) {
+    let [socket, file] = <[OwnedFd; 2]>::try_from(inheritance.descriptors).expect("two");
+    let newborn = Newborn::open(&file).expect("one more page can be mapped");
+    drop(file);
+    // What `main` has printed before `init` would be written by every child.
+    let _ = io::stdout().flush();
+    if let Some(birth) = answer_requests(UnixStream::from(socket), &newborn) {
+        // Of what the program has made before `init`; the server itself has none.
+        // SAFETY: a forked child that has run nothing of the program yet.
+        unsafe { descriptors::give_up_parent_ends() };
+        bootstrap::live_as(birth);
+    }
+}
+
+/// Until the parent closes the socket, in the server; in a child of its making,
+/// what that is to do.
+fn answer_requests(mut socket: UnixStream, newborn: &Newborn) -> Option<Birth> {
+    let siblings = Siblings::of_this_process();
+    socket.write_all(&[siblings.is_some().into()]).ok()?;
+    let Some(siblings) = siblings else {
+        // There is nothing to do, until the parent closes the socket.
+        let _ = is_readable_by(socket.as_fd(), None);
+        return None;
+    };
+    while let Ok(Some(birth)) = Birth::receive(&socket) {
+        // SAFETY: since it was counted, this thread has started no other.
+        let forked = birth.and_then(|birth| match unsafe { siblings.fork(newborn) }? {
+            Some(pid) => Ok(Forked::Parent(pid)),
+            None => Ok(Forked::Child(birth)),
+        });
+        let answer = match forked {
+            Ok(Forked::Child(birth)) => {
+                die_with_parent(Pid::from_raw(birth.biography.parent_pid));
+                return Some(birth);
+            }
+            Ok(Forked::Parent(pid)) => pid,
+            Err(error) => -error.raw_os_error().unwrap_or(libc::EIO),
         };
-        // The parent is gone, or it and this server no longer understand each other.
-        if answered.is_err() {
-            return;
-        }
+        // If the parent is gone, so is this process.
+        socket.write_all(&answer.to_ne_bytes()).ok()?;
     }
-}
-
-fn answer_fork(socket: &UnixStream, descriptors: io::Result<Vec<OwnedFd>>) -> io::Result<()> {
-    match Birth::receive_after_prefix(socket, descriptors)?.and_then(fork_child) {
-        Ok((pid, pidfd)) => {
-            let sent = send_with_descriptors(socket, &pid.to_ne_bytes(), &[pidfd.as_raw_fd()]);
-            sent.inspect_err(|_| kill_and_reap(pid))
-        }
-        Err(error) => answer(socket, -error.raw_os_error().unwrap_or(libc::EIO)),
-    }
-}
-
-fn fork_child(birth: Birth) -> io::Result<Forked> {
-    let entry = EntryPoint::at(birth.entry).ok_or(io::ErrorKind::InvalidData)?;
-    let pid = fork::fork_into(birth.biography, entry, birth.inheritance)?;
-    let pidfd = open_pidfd(pid).inspect_err(|_| kill_and_reap(pid))?;
-    Ok((pid, pidfd))
-}
-
-fn answer_reap(socket: &UnixStream, pid: i32) -> io::Result<()> {
-    // What cannot be told of one child is no reason to end all the others.
-    let status = waitpid(Pid::from_raw(pid), None).ok().and_then(ExitStatus::from_wait);
-    answer(socket, status.map_or(UNKNOWN, |status| status.code))
-}
-
-fn answer(mut socket: &UnixStream, number: i32) -> io::Result<()> {
-    socket.write_all(&number.to_ne_bytes())
+    None
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     #[test]
@@ -277,13 +236,11 @@ mod tests {
             ours.write_all(b"birth").unwrap();
             theirs.read_exact(&mut vec![0; read]).unwrap();
             drop(theirs);
-            hear_forked(&ours).unwrap_err()
+            hear(&ours).unwrap_err().kind()
         };
         for read in 0..5 {
-            assert_eq!(die_after(read).kind(), io::ErrorKind::ConnectionReset, "{read}");
+            assert_eq!(die_after(read), io::ErrorKind::ConnectionReset, "{read}");
         }
-        let error = die_after(5);
-        assert_ne!(error.kind(), io::ErrorKind::ConnectionReset);
-        assert!(error.to_string().contains("help:"), "{error}");
+        assert_eq!(die_after(5), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -6,10 +6,10 @@ use nix::sys::signal::Signal;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Biography, ExitStatus, Inheritance, affinity,
-    line::{Line, Said, Verdict},
+    BEGINS_WITHIN, Biography, ExitStatus, Inheritance, Order, affinity, launch,
+    line::{Said, Verdict},
     registry::{self, Started},
-    start_on_line, target,
+    target,
 };
 use crate::{EntryPoint, Error, Result, StartMethod, codec, start_method};
 
@@ -48,13 +48,14 @@ struct Plan {
     is_daemon: bool,
     start_method: Option<StartMethod>,
     cores: Vec<usize>,
+    patience: Duration,
     entry: EntryPoint,
 }
 
 enum State {
     /// The arguments are encoded at the start.
     New(EncodeArguments),
-    Started(Arc<Started>, Line),
+    Started(Arc<Started>),
     Ended {
         started: Arc<Started>,
         status: ExitStatus,
@@ -79,6 +80,7 @@ impl<R: Serialize + DeserializeOwned> Process<R> {
             is_daemon: this.is_daemon,
             start_method: None,
             cores: Vec::new(),
+            patience: BEGINS_WITHIN,
             entry: target::entry(target),
         };
         let state = State::New(Box::new(move || codec::encode(&arguments)));
@@ -165,7 +167,19 @@ impl<R> Process<R> {
         self
     }
 
+    /// How long it may take from its start until it begins in
+    /// [`init`](crate::init), 30 s if this is not said; otherwise it is killed
+    /// ([`Error::NeverBegan`]). Forked processes begin at once.
+    #[must_use]
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.plan.patience = timeout;
+        self
+    }
+
     /// Starts it.
+    ///
+    /// Arguments of more than some 200 kB are read while it begins, and waited
+    /// for as long as that may take.
     ///
     /// # Errors
     ///
@@ -173,7 +187,8 @@ impl<R> Process<R> {
     /// [`Error::Encode`] if the
     /// arguments cannot cross; [`Error::CoresNotAvailable`];
     /// [`Error::ForkWithThreads`]; [`Error::InitNotReached`]; [`Error::Start`]
-    /// if the operating system refuses. Nothing is left then, and it can be
+    /// if the operating system refuses; [`Error::NeverBegan`] if nobody reads the
+    /// arguments. Nothing is left then, and it can be
     /// tried again.
     pub fn start(&mut self) -> Result<()> {
         let encode = match &self.state {
@@ -189,12 +204,20 @@ impl<R> Process<R> {
         let method = plan.start_method.unwrap_or_else(start_method::settle_default);
         let encoded = encode()?;
         let inheritance = Inheritance { payload: encoded.bytes, descriptors: encoded.descriptors };
-        let (process, line) =
-            start_on_line(method, plan.biography(method), plan.entry, inheritance)?;
+        let process = launch(
+            method,
+            Order {
+                biography: plan.biography(method),
+                entry: plan.entry,
+                inheritance,
+                has_line: true,
+                patience: plan.patience,
+            },
+        )?;
         let started = Started { number: plan.number, is_daemon: plan.is_daemon, process };
         let started = Arc::new(started);
         registry::add(&started);
-        self.state = State::Started(started, line);
+        self.state = State::Started(started);
         Ok(())
     }
 }
@@ -219,9 +242,10 @@ impl<R> Process<R> {
     /// # Errors
     ///
     /// [`Error::NotStarted`]; [`Error::ProcessClosed`]; [`Error::NeverBegan`] if the
-    /// process has executed this program's `main` to its end, or another,
-    /// without ever coming to [`init`](crate::init), so that its function was
-    /// not called whatever its exit code says.
+    /// process has executed this program's `main` to its end, or for longer
+    /// than it [may take](Self::start_timeout), without ever coming to
+    /// [`init`](crate::init), so that its function was not called whatever its
+    /// exit code says; [`Error::NotAChild`] in a process that was forked since.
     pub fn join(&mut self) -> Result<()> {
         self.wait(None).map(drop)
     }
@@ -240,21 +264,19 @@ impl<R> Process<R> {
         let started = match &self.state {
             State::New(_) => return Err(Error::NotStarted { name: name() }),
             State::Closed => return Err(Error::ProcessClosed { name: name() }),
-            State::Started(started, _) | State::Ended { started, .. } => started,
+            State::Started(started) | State::Ended { started, .. } => started,
         };
         if !started.join(timeout)? {
             return Ok(false);
         }
         let status = started.process.wait(None)?.expect("joined");
-        if let State::Started(started, line) = &self.state {
-            let (started, said) = (Arc::clone(started), Some(line.hear()));
+        if let State::Started(started) = &self.state {
+            let (started, said) = (Arc::clone(started), Some(started.process.hear()));
             self.state = State::Ended { started, status, said };
         }
         match &self.state {
-            // Killed from outside, it may not have had the time to begin.
-            State::Ended { started, said: Some(Said::NotBegun), .. } if status.code >= 0 => {
-                let pid = started.process.pid();
-                Err(Error::NeverBegan { name: self.plan.name.clone(), pid, status })
+            State::Ended { started, said: Some(Said::NotBegun), .. } => {
+                started.process.never_began(status).map_or(Ok(true), Err)
             }
             _ => Ok(true),
         }
@@ -303,13 +325,14 @@ impl<R> Process<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotStarted`]; [`Error::ProcessClosed`].
+    /// [`Error::NotStarted`]; [`Error::ProcessClosed`]; [`Error::NotAChild`].
     pub fn sentinel(&self) -> Result<BorrowedFd<'_>> {
         let name = || self.plan.name.clone();
         match &self.state {
             State::New(_) => Err(Error::NotStarted { name: name() }),
             State::Closed => Err(Error::ProcessClosed { name: name() }),
-            State::Started(started, _) | State::Ended { started, .. } => {
+            State::Started(started) | State::Ended { started, .. } => {
+                started.process.check_is_ours()?;
                 Ok(started.process.sentinel())
             }
         }
@@ -350,8 +373,17 @@ impl<R> Process<R> {
 
     fn started(&self) -> Option<&Started> {
         match &self.state {
-            State::Started(started, _) | State::Ended { started, .. } => Some(started),
+            State::Started(started) | State::Ended { started, .. } => Some(started),
             State::New(_) | State::Closed => None,
+        }
+    }
+}
+
+impl<R> Drop for Process<R> {
+    fn drop(&mut self) {
+        if let State::Started(started) = &self.state {
+            // Its function's value is not kept for nobody.
+            started.process.hang_up();
         }
     }
 }

@@ -34,16 +34,13 @@ pub(crate) fn this_process() -> u32 {
 #[cold]
 fn ask() -> u32 {
     static IS_FORGOTTEN_BY_CHILDREN: AtomicBool = AtomicBool::new(false);
-    extern "C" fn forget() {
-        THIS_PROCESS.store(0, Relaxed);
-    }
     if !IS_FORGOTTEN_BY_CHILDREN.load(Relaxed) {
         // Miri cannot fork.
         // SAFETY: a function that lives as long as the program, does not unwind and may be
         // called in any forked child: it stores a number. Two threads may register it
         // twice, which does no harm.
-        let registered =
-            cfg!(miri) || unsafe { libc::pthread_atfork(None, None, Some(forget)) } == 0;
+        let registered = cfg!(miri)
+            || unsafe { libc::pthread_atfork(None, None, Some(forget_this_process)) } == 0;
         IS_FORGOTTEN_BY_CHILDREN.store(registered, Relaxed);
         if !registered {
             // No memory: nothing is kept that a child might believe.
@@ -53,6 +50,11 @@ fn ask() -> u32 {
     let pid = std::process::id();
     THIS_PROCESS.store(pid, Relaxed);
     pid
+}
+
+/// In a forked child: it is another process.
+pub(super) extern "C" fn forget_this_process() {
+    THIS_PROCESS.store(0, Relaxed);
 }
 
 /// A process for all time: its id can be another's once it has ended, but

@@ -13,6 +13,7 @@
 use std::{
     fs::File,
     io::{self, IoSlice, Read, Write},
+    net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
         unix::{fs::FileExt, net::UnixStream},
@@ -94,6 +95,11 @@ impl Line {
         Self { socket, begins: true }
     }
 
+    /// For what the parent says first to an executed child.
+    pub(super) fn socket(&self) -> &UnixStream {
+        &self.socket
+    }
+
     /// In the parent: whether the child has said that it has begun. Looks without
     /// taking, so it can be asked again.
     pub(super) fn has_begun(&self) -> bool {
@@ -104,6 +110,12 @@ impl Line {
         let flags = flags | MsgFlags::MSG_DONTWAIT;
         let heard = socket::receive(self.socket.as_fd(), &mut [0], flags);
         heard.is_ok_and(|heard| heard.len == 1)
+    }
+
+    /// In the parent: what the child might still say is not wanted.
+    pub(super) fn hang_up(&self) {
+        // Fails only if the child has hung up already.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// In the parent, when the child has ended: what it has said. Once.

@@ -5,7 +5,6 @@ mod biography;
 mod birth;
 mod child;
 mod current;
-mod dialogue;
 mod ending;
 mod exec;
 mod fork;
@@ -14,12 +13,18 @@ mod handle;
 mod identity;
 mod launcher;
 mod line;
+mod newborn;
 mod parent_death;
 mod registry;
+mod sibling;
 mod supervised;
 mod target;
 
-use std::os::{fd::OwnedFd, unix::net::UnixStream};
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    time::Duration,
+};
 
 pub(crate) use biography::Biography;
 pub(crate) use birth::Birth;
@@ -28,15 +33,19 @@ pub use current::{CurrentProcess, ParentProcess, current_process, parent_process
 pub(crate) use ending::{leave, take_over_exit};
 pub(crate) use exec::{CHILD_VARIABLE, Doorway};
 pub use handle::Process;
+use identity::forget_this_process;
 pub(crate) use identity::{Identity, this_process};
 pub(crate) use line::say_begun;
 pub(crate) use parent_death::die_with_parent;
 pub use registry::{ActiveChild, active_children};
-pub(crate) use supervised::{LAST_BREATH, keep_exit_statuses, poll_timeout};
+pub(crate) use supervised::{LAST_BREATH, keep_exit_statuses};
 
 use crate::{EntryPoint, Error, Result, StartMethod, bootstrap};
 use line::Line;
 use supervised::Supervised;
+
+/// Far longer than the first lines of any `main` take.
+const BEGINS_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a child process gets from its parent.
 #[derive(Debug, Default)]
@@ -65,50 +74,42 @@ pub fn start(
     inheritance: Inheritance,
 ) -> Result<Child> {
     let biography = Biography::of_child(name, method);
-    let (process, line) = launch(method, biography, entry, inheritance, false)?;
-    Ok(Child::new(process, line))
+    let order = Order { biography, entry, inheritance, has_line: false, patience: BEGINS_WITHIN };
+    launch(method, order).map(Child::new)
 }
 
-/// The same on a line: the child finds its end of it as the last of its
-/// descriptors.
-fn start_on_line(
-    method: StartMethod,
-    biography: Biography,
-    entry: EntryPoint,
-    mut inheritance: Inheritance,
-) -> Result<(Supervised, Line)> {
-    if method == StartMethod::Spawn {
-        let (process, line) = launch(method, biography, entry, inheritance, true)?;
-        return Ok((process, line.expect("an executed child has a line")));
-    }
-    let (ours, theirs) = UnixStream::pair().map_err(|source| Error::Start { method, source })?;
-    let line = Line::new(ours);
-    inheritance.descriptors.push(theirs.into());
-    let (process, _) = launch(method, biography, entry, inheritance, false)?;
-    Ok((process, line))
-}
-
-fn launch(
-    method: StartMethod,
+/// What is to be started.
+struct Order {
     biography: Biography,
     entry: EntryPoint,
     inheritance: Inheritance,
-    keeps_line: bool,
-) -> Result<(Supervised, Option<Line>)> {
+    /// The child is to find its end of a [`Line`] as the last of its descriptors.
+    has_line: bool,
+    /// How long an executed process may take to begin.
+    patience: Duration,
+}
+
+fn launch(method: StartMethod, order: Order) -> Result<Supervised> {
     if bootstrap::awaits_init() {
         return Err(Error::InitNotReached);
     }
     keep_exit_statuses();
-    let (process, line) = match method {
-        StartMethod::Spawn => {
-            let started = exec::start(biography, entry, inheritance, keeps_line);
-            let (process, line) = started.map_err(|source| Error::Start { method, source })?;
-            (process, Some(line))
-        }
-        StartMethod::Fork => (fork::start(biography, entry, inheritance)?, None),
-        StartMethod::ForkServer => (forkserver::start(biography, entry, inheritance)?, None),
-    };
+    let process = match method {
+        StartMethod::Spawn => exec::start(order),
+        StartMethod::Fork => fork::start(order),
+        StartMethod::ForkServer => forkserver::start(order),
+    }?;
     let (name, pid) = (process.name(), process.pid());
     tracing::debug!(target: "multiproc", name, pid, %method, "process started");
-    Ok((process, line))
+    Ok(process)
+}
+
+/// A line for what is to be forked, if it is to have one.
+fn make_line(order: &mut Order) -> io::Result<Option<Line>> {
+    if !order.has_line {
+        return Ok(None);
+    }
+    let (ours, theirs) = UnixStream::pair()?;
+    order.inheritance.descriptors.push(theirs.into());
+    Ok(Some(Line::new(ours)))
 }

@@ -88,11 +88,8 @@ fn reap_ended(children: &[Arc<Started>]) {
     if nix::poll::poll(&mut sentinels, PollTimeout::ZERO).is_ok() {
         let ended = sentinels.iter().map(|sentinel| sentinel.any().unwrap_or(false));
         for (child, _) in children.iter().zip(ended).filter(|(_, ended)| *ended) {
-            // What cannot be reaped now cannot be reaped ever; but a fork server
-            // that is stopped can be waited for once, not once for each child.
-            if let Ok(false) = child.join(Some(Duration::ZERO)) {
-                return;
-            }
+            // What cannot be reaped now cannot be reaped ever.
+            let _ = child.join(Some(Duration::ZERO));
         }
     }
 }
@@ -119,7 +116,7 @@ impl Started {
     /// else needs to look after a child that has ended.
     pub(super) fn join(&self, timeout: Option<Duration>) -> Result<bool> {
         let waited = self.process.wait(timeout);
-        if !matches!(waited, Ok(None)) {
+        if !matches!(waited, Ok(None)) && self.process.is_ours() {
             let forgotten = registry().children.remove(&self.number);
             drop(forgotten);
         }
@@ -127,12 +124,7 @@ impl Started {
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        // It may have ended and the fork server be stopped.
-        matches!(self.join(Some(Duration::ZERO)), Ok(false)) && !self.has_ended()
-    }
-
-    fn has_ended(&self) -> bool {
-        self.process.has_ended(Some(Duration::ZERO)).unwrap_or(false)
+        matches!(self.join(Some(Duration::ZERO)), Ok(false))
     }
 }
 
@@ -150,9 +142,7 @@ pub struct ActiveChild {
 #[must_use]
 pub fn active_children() -> Vec<ActiveChild> {
     reap_ended(&all());
-    // One that has ended is still listed if the fork server is stopped.
-    let active = all().into_iter().filter(|started| !started.has_ended());
-    active.map(|started| ActiveChild { started }).collect()
+    all().into_iter().map(|started| ActiveChild { started }).collect()
 }
 
 impl ActiveChild {

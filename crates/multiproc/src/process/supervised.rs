@@ -1,6 +1,7 @@
 //! A started process, whoever holds it: its pidfd, and how it ended.
 
 use std::{
+    io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,8 +11,7 @@ use std::{
 };
 
 use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout},
+    poll::{PollFd, PollFlags},
     sys::{
         signal::Signal,
         wait::{Id, WaitPidFlag, waitid},
@@ -19,21 +19,18 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{ExitStatus, forkserver::Server};
-use crate::{Error, ParentEnd, Result};
+use super::{
+    ExitStatus,
+    line::{Line, Said},
+};
+use crate::{
+    Error, ParentEnd, Result,
+    polling::{deadline, is_readable_by, poll_until},
+};
 
 /// From the moment a dying process closes its descriptors until it can be
 /// reaped; releasing its memory is most of that.
 pub(crate) const LAST_BREATH: Duration = Duration::from_secs(1);
-
-/// Who collects the exit status.
-#[derive(Debug)]
-pub(super) enum Reaper {
-    /// This process, which is the parent.
-    Parent,
-    /// The fork server, which is the parent.
-    Server(Arc<Server>),
-}
 
 /// A started process. Dropping this neither ends nor reaps it.
 #[derive(Debug)]
@@ -41,26 +38,53 @@ pub(super) struct Supervised {
     name: String,
     pid: libc::pid_t,
     sentinel: ParentEnd<OwnedFd>,
-    reaper: Reaper,
+    /// Until it was heard to its end.
+    line: Mutex<Option<Arc<Line>>>,
+    /// Of an executed process.
+    birthday: Option<Birthday>,
     /// Whether this process has wanted its end, so that it is no surprise.
     was_signalled: AtomicBool,
     /// `None` until it was reaped.
     status: Mutex<Option<ExitStatus>>,
 }
 
-impl Supervised {
-    pub(super) fn new(name: &str, pid: libc::pid_t, pidfd: OwnedFd, reaper: Reaper) -> Self {
-        let name = name.to_owned();
-        let sentinel = ParentEnd::new(pidfd);
-        let was_signalled = AtomicBool::new(false);
-        Self { name, pid, sentinel, reaper, was_signalled, status: Mutex::new(None) }
-    }
+/// When an executed process has to have begun.
+#[derive(Debug)]
+struct Birthday {
+    patience: Duration,
+    /// `None`: a time that no clock can show.
+    latest: Option<Instant>,
+    /// Whether it was killed because it had not.
+    is_missed: AtomicBool,
+}
 
+impl Supervised {
     /// A child of this very process, not reaped yet.
-    pub(super) fn of_this_process(name: &str, pid: libc::pid_t) -> std::io::Result<Self> {
+    pub(super) fn new(name: &str, pid: libc::pid_t) -> io::Result<Self> {
         // Without a pidfd nobody could supervise it.
         let pidfd = open_pidfd(pid).inspect_err(|_| kill_and_reap(pid))?;
-        Ok(Self::new(name, pid, pidfd, Reaper::Parent))
+        Ok(Self {
+            name: name.to_owned(),
+            pid,
+            sentinel: ParentEnd::new(pidfd),
+            line: Mutex::new(None),
+            birthday: None,
+            was_signalled: AtomicBool::new(false),
+            status: Mutex::new(None),
+        })
+    }
+
+    /// The same with what it will say on its line.
+    pub(super) fn on_line(self, line: Option<Line>) -> Self {
+        Self { line: Mutex::new(line.map(Arc::new)), ..self }
+    }
+
+    /// The same, executed at the time `since`: if it has not begun after
+    /// `patience`, it is killed.
+    pub(super) fn executed(self, line: Line, since: Instant, patience: Duration) -> Self {
+        let latest = since.checked_add(patience);
+        let birthday = Birthday { patience, latest, is_missed: AtomicBool::new(false) };
+        Self { birthday: Some(birthday), ..self.on_line(Some(line)) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -76,36 +100,32 @@ impl Supervised {
         self.sentinel.as_fd()
     }
 
-    /// Waits until the process ends, or for `timeout`; `None` if it still runs,
-    /// or if the fork server, which alone knows how it has ended, is stopped.
+    /// Whether this process is the one that has started it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.sentinel.is_of_this_process()
+    }
+
+    /// An error in a process that was forked from the one that has started it.
+    pub(super) fn check_is_ours(&self) -> Result<()> {
+        if self.is_ours() {
+            return Ok(());
+        }
+        Err(Error::NotAChild { name: self.name.clone(), pid: self.pid })
+    }
+
+    /// Waits until the process ends, or for `timeout`; `None` if it still runs.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Option<ExitStatus>> {
         if let Some(status) = self.status() {
             return Ok(Some(status));
         }
-        // A time that no clock can show is for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        if !self.has_ended(timeout)? {
-            return Ok(None);
-        }
-        match &self.reaper {
-            Reaper::Parent => self.reap().map(Some),
-            Reaper::Server(server) => {
-                // It answers within microseconds, even if those are more than was asked for.
-                let deadline = deadline.map(|time| time.max(Instant::now() + LAST_BREATH));
-                server.reap(self, deadline)
-            }
-        }
+        self.check_is_ours()?;
+        let has_ended = self.ends_by(timeout.and_then(deadline)).map_err(cannot_wait())?;
+        if has_ended { self.reap().map(Some) } else { Ok(None) }
     }
 
     /// `None` until it was reaped.
     pub(super) fn status(&self) -> Option<ExitStatus> {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// By whoever has reaped it.
-    pub(super) fn settle(&self, status: ExitStatus) {
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
-        self.tell(status);
     }
 
     fn tell(&self, status: ExitStatus) {
@@ -119,7 +139,7 @@ impl Supervised {
 
     /// Sends a signal; nothing happens if the process has ended.
     pub(super) fn signal(&self, signal: Signal) {
-        if self.status().is_some() {
+        if self.status().is_some() || !self.is_ours() {
             return;
         }
         self.was_signalled.store(true, Relaxed);
@@ -137,9 +157,87 @@ impl Supervised {
         };
     }
 
-    /// Whether the process has ended, or does so within `timeout`.
-    pub(super) fn has_ended(&self, timeout: Option<Duration>) -> Result<bool> {
-        is_readable_within(self.sentinel(), timeout).map_err(Error::errno("wait for a process"))
+    /// Whether the process ends by `deadline`. If it should have begun by now and
+    /// has not, it is killed.
+    fn ends_by(&self, deadline: Option<Instant>) -> nix::Result<bool> {
+        if let (Some(line), Some(birthday)) = (self.line(), &self.birthday)
+            && !line.has_begun()
+            && !self.begins_or_ends_by(&line, earlier(deadline, birthday.latest))?
+        {
+            if birthday.latest.is_none_or(|latest| Instant::now() < latest) {
+                return Ok(false);
+            }
+            birthday.is_missed.store(true, Relaxed);
+            self.signal(Signal::SIGKILL);
+        }
+        is_readable_by(self.sentinel(), deadline)
+    }
+
+    fn begins_or_ends_by(&self, line: &Line, deadline: Option<Instant>) -> nix::Result<bool> {
+        let of = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        poll_until(&mut [of(self.sentinel()), of(line.as_fd())], deadline)?;
+        // A process that has closed its line without a word can still end.
+        Ok(line.has_begun() || is_readable_by(self.sentinel(), deadline)?)
+    }
+
+    /// Waits until an executed process has begun.
+    ///
+    /// # Errors
+    ///
+    /// The process's death, and whatever keeps this process from waiting.
+    pub(super) fn await_begin(&self) -> Result<()> {
+        let Some(line) = self.line() else { return Ok(()) };
+        let latest = self.birthday.as_ref().and_then(|birthday| birthday.latest);
+        self.begins_or_ends_by(&line, latest).map_err(cannot_wait())?;
+        if line.has_begun() {
+            return Ok(());
+        }
+        // It has ended, or is killed now.
+        match self.wait(None)? {
+            Some(status) => Err(self.death(status)),
+            None => unreachable!("it was waited for without a limit"),
+        }
+    }
+
+    fn line(&self) -> Option<Arc<Line>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it has said, once it has ended. Once.
+    pub(super) fn hear(&self) -> Said {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner).take();
+        line.map_or(Said::Begun, |line| line.hear())
+    }
+
+    /// Lets go of what it might say, if it is certain to have begun.
+    pub(super) fn hang_up(&self) {
+        if let Some(line) = self.line()
+            && self.is_ours()
+            && line.has_begun()
+        {
+            line.hang_up();
+        }
+    }
+
+    /// The error for an end with `status` of a process that was to live longer.
+    pub(super) fn death(&self, status: ExitStatus) -> Error {
+        match self.line() {
+            Some(line) if !line.has_begun() => self.never_began(status),
+            _ => None,
+        }
+        .unwrap_or(Error::WorkerDied { pid: self.pid, status, task: None })
+    }
+
+    /// The error for an end with `status` of a process that has not said that it
+    /// has begun. Killed from outside it may not have had the time.
+    pub(super) fn never_began(&self, status: ExitStatus) -> Option<Error> {
+        let missed = self.birthday.as_ref().filter(|birthday| birthday.is_missed.load(Relaxed));
+        (missed.is_some() || status.code >= 0).then(|| Error::NeverBegan {
+            name: self.name.clone(),
+            pid: self.pid,
+            status,
+            within: missed.map(|birthday| birthday.patience),
+        })
     }
 
     fn reap(&self) -> Result<ExitStatus> {
@@ -182,6 +280,15 @@ pub(crate) fn keep_exit_statuses() {
     }
 }
 
+fn cannot_wait() -> impl FnOnce(nix::Error) -> Error {
+    Error::errno("wait for a process")
+}
+
+/// The earlier of two times, of which `None` is never.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
 /// Ends a child of this very process for which there is no pidfd.
 pub(super) fn kill_and_reap(pid: libc::pid_t) {
     let pid = Pid::from_raw(pid);
@@ -189,32 +296,6 @@ pub(super) fn kill_and_reap(pid: libc::pid_t) {
     // it was no child of ours.
     let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
     let _ = nix::sys::wait::waitpid(pid, None);
-}
-
-/// Sleeps until `fd` is readable, or for `timeout`; signals do not cut it short.
-pub(super) fn is_readable_within(
-    fd: BorrowedFd<'_>,
-    timeout: Option<Duration>,
-) -> nix::Result<bool> {
-    // A time that no clock can show is for ever.
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match nix::poll::poll(&mut fds, left.map_or(PollTimeout::NONE, poll_timeout)) {
-            // The longest time that `poll` can be told may be over first.
-            Ok(0) if left.is_some_and(|left| !left.is_zero()) => {}
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Rounds up, so that a short timeout does not become a busy loop.
-pub(crate) fn poll_timeout(timeout: Duration) -> PollTimeout {
-    let ms = timeout.as_nanos().div_ceil(1_000_000);
-    i32::try_from(ms).ok().and_then(|ms| PollTimeout::try_from(ms).ok()).unwrap_or(PollTimeout::MAX)
 }
 
 /// A descriptor for the process `pid`, which this process must be the parent

@@ -14,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{children_and_theirs, sleep_for_ever, started};
+use super::{children, fork_server, sleep_for_ever, started};
 use crate::{in_a_process_of_its_own, isolation::WATCHDOG, with_every_start_method};
 
 #[test]
@@ -48,7 +48,7 @@ fn a_handle_that_was_never_started_just_goes() {
 #[test]
 fn ended_processes_that_nobody_holds_are_reaped_at_the_next_start() {
     with_every_start_method(|method| {
-        let before = children_and_theirs().len();
+        let before = children().len();
         let (ours, theirs) = pipe().unwrap();
         for _ in 0..50 {
             let theirs = theirs.try_clone().unwrap();
@@ -60,8 +60,8 @@ fn ended_processes_that_nobody_holds_are_reaped_at_the_next_start() {
         let deadline = Instant::now() + WATCHDOG;
         let mut last = started(method, |()| (), ());
         last.join().unwrap();
-        while children_and_theirs().len() > before {
-            assert!(Instant::now() < deadline, "zombies: {:?}", children_and_theirs());
+        while children().len() > before {
+            assert!(Instant::now() < deadline, "zombies: {:?}", children());
             started(method, |()| (), ()).join().unwrap();
         }
         assert!(active_children().is_empty());
@@ -156,25 +156,27 @@ fn a_killed_parent_takes_children_and_grandchildren_along() {
 }
 
 #[test]
-fn a_stopped_fork_server_stops_no_call_that_has_a_limit() {
+fn what_was_forked_does_not_mind_that_its_server_is_stopped_or_killed() {
     in_a_process_of_its_own(|| {
-        let parent = |()| nix::unistd::getppid().as_raw();
-        let server = Pid::from_raw(started(StartMethod::ForkServer, parent, ()).result().unwrap());
-        let mut process = started(StartMethod::ForkServer, sleep_for_ever, ());
-        kill(server, Signal::SIGSTOP).unwrap();
-        process.kill();
-        let sentinel = process.sentinel().unwrap();
-        assert!(!multiproc::wait([sentinel], Some(WATCHDOG)).unwrap().is_empty());
-        assert!(!process.join_timeout(Duration::from_millis(1)).unwrap());
-        assert_eq!(process.exit_code(), None);
-        assert!(!process.is_alive());
-        assert!(active_children().is_empty());
-        assert!(format!("{process:?}").contains("exit_code: None"));
-        kill(server, Signal::SIGCONT).unwrap();
-        process.join().unwrap();
-        assert_eq!(process.exit_code(), Some(-9));
-        // What was owed and what was asked for are not mixed up.
-        assert_eq!(started(StartMethod::ForkServer, |x: u64| x, 7).result().unwrap(), 7);
+        let answer = |connection: Connection| {
+            let x: u64 = connection.recv().unwrap();
+            connection.send(&(x + 1)).unwrap();
+            std::process::exit(3)
+        };
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            let (ours, theirs) = pipe().unwrap();
+            let mut process: Process = started(StartMethod::ForkServer, answer, theirs);
+            kill(fork_server(), signal).unwrap();
+            assert!(process.is_alive());
+            assert_eq!(active_children().len(), 1);
+            ours.send(&41u64).unwrap();
+            assert_eq!(ours.recv::<u64>().unwrap(), 42);
+            process.join().unwrap();
+            assert_eq!(process.exit_code(), Some(3));
+            // As long as it is stopped it starts none, and goes on where it was.
+            kill(fork_server(), Signal::SIGCONT).unwrap();
+            assert_eq!(started(StartMethod::ForkServer, |x: u64| x, 7).result().unwrap(), 7);
+        }
     });
 }
 

@@ -7,11 +7,14 @@ use multiproc::{
     parent_process,
 };
 use nix::{
-    sys::resource::{Resource, getrlimit, setrlimit},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::{Signal, kill},
+    },
     unistd::{Uid, setuid},
 };
 
-use super::{children, sleep_for_ever, started};
+use super::{children, fork_server, sleep_for_ever, started};
 use crate::{in_a_process_of_its_own, isolation::open_descriptors, with_every_start_method};
 
 /// All that this process may open.
@@ -114,9 +117,11 @@ fn a_refused_process_is_an_error_that_says_what_to_do() {
 #[test]
 fn refused_memory_is_an_error_and_leaves_nothing() {
     in_a_process_of_its_own(|| {
-        let before = (children(), open_descriptors());
+        let before = (children().len(), open_descriptors().len());
         let (_, most) = getrlimit(Resource::RLIMIT_AS).unwrap();
-        for method in [StartMethod::Spawn, StartMethod::Fork] {
+        // What the fork server forks has the limits that the server was launched with.
+        kill(fork_server(), Signal::SIGKILL).unwrap();
+        for method in StartMethod::ALL {
             // Less than it has: whatever it asks for is refused.
             setrlimit(Resource::RLIMIT_AS, 1 << 20, most).unwrap();
             let mut process = Process::new(|()| vec![1u8; 100_000_000], ()).start_method(method);
@@ -128,11 +133,15 @@ fn refused_memory_is_an_error_and_leaves_nothing() {
                     error,
                     Error::Start { .. } | Error::ProcessDied { .. } | Error::ProcessPanicked { .. }
                 ),
-                "{error}"
+                "{method}: {error}"
             );
+            assert!(active_children().is_empty());
         }
-        assert!(active_children().is_empty());
-        assert_eq!((children(), open_descriptors()), before);
+        // Once there is memory, it can be had by all.
+        for method in StartMethod::ALL {
+            assert_eq!(started(method, |x: u64| x, 7).result().unwrap(), 7);
+        }
+        assert_eq!((children().len(), open_descriptors().len()), before);
     });
 }
 

@@ -10,6 +10,7 @@ mod results;
 mod statics;
 
 use multiproc::{Process, StartMethod};
+use nix::unistd::Pid;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A started process that calls `target` with `arguments`.
@@ -37,12 +38,9 @@ fn children() -> Vec<i32> {
     children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
-/// The same with the children of the fork server.
-fn children_and_theirs() -> Vec<i32> {
-    let of = |pid: i32| {
-        let theirs = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let theirs = theirs.unwrap_or_default();
-        theirs.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
-    };
-    children().into_iter().flat_map(|pid| [vec![pid], of(pid)].concat()).collect()
+/// This process's fork server, which this thread has started.
+fn fork_server() -> Pid {
+    let name = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    let server = children().into_iter().find(|pid| name(pid) == "forkserver\n");
+    Pid::from_raw(server.expect("it was started"))
 }

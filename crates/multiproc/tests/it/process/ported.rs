@@ -334,7 +334,7 @@ fn test_error_on_stdio_flush_2() {
             };
             let mut process = started(method, target, stream);
             let error = process.result().unwrap_err();
-            assert!(error.to_string().ends_with("unheard"), "{error}");
+            assert!(error.to_string().contains("unheard\nhelp: "), "{error}");
         }
     });
 }

@@ -76,7 +76,7 @@ fn a_panic_of_a_target_with_its_own_hook_is_told() {
             std::panic::panic_any("quietly".to_owned());
         };
         let error = started(method, target, ()).result().unwrap_err();
-        assert!(error.to_string().ends_with("panicked at quietly"), "{error}");
+        assert!(error.to_string().contains("panicked at quietly\nhelp: "), "{error}");
     });
 }
 

@@ -1,8 +1,8 @@
 //! What a forked child can reach of its parent's.
 
-use std::{fs::File, os::unix::fs::MetadataExt, sync::Mutex};
+use std::{fs::File, os::unix::fs::MetadataExt, sync::Mutex, time::Duration};
 
-use multiproc::{Connection, Error, Queue, StartMethod, pipe};
+use multiproc::{Connection, Error, Process, Queue, Receiver, StartMethod, one_way_pipe, pipe};
 
 use super::started;
 use crate::in_a_process_of_its_own;
@@ -71,5 +71,46 @@ fn a_forked_child_that_uses_its_parents_statics_is_told_and_harms_no_file_of_its
         let queue = QUEUE.lock().unwrap().take().unwrap();
         queue.put(&vec![9; 2 * LARGE]).unwrap();
         assert_eq!(queue.get().unwrap().len(), 2 * LARGE);
+    });
+}
+
+static PROCESS: Mutex<Option<Process<u64>>> = Mutex::new(None);
+
+#[test]
+fn a_forked_child_cannot_wait_for_a_process_of_its_parents() {
+    in_a_process_of_its_own(|| {
+        for method in StartMethod::ALL {
+            let (receiver, sender) = one_way_pipe().unwrap();
+            let wait = |receiver: Receiver| receiver.recv::<u64>().unwrap();
+            *PROCESS.lock().unwrap() = Some(started(method, wait, receiver));
+
+            let child = |()| {
+                let mut parents = PROCESS.lock().unwrap().take().unwrap();
+                // The first of the child's own has the same number in its family.
+                let mut own = started(StartMethod::Fork, |()| (), ());
+                let errors = [
+                    parents.join().unwrap_err(),
+                    parents.join_timeout(Duration::ZERO).unwrap_err(),
+                    parents.result().unwrap_err(),
+                    parents.sentinel().unwrap_err(),
+                ];
+                for error in errors {
+                    assert!(matches!(error, Error::NotAChild { .. }), "{error}");
+                    assert!(error.to_string().contains("\nhelp: "), "{error}");
+                }
+                assert!(!parents.is_alive());
+                assert_eq!(parents.exit_code(), None);
+                parents.kill();
+                drop(parents);
+                own.join().unwrap();
+            };
+            let mut process = started(StartMethod::Fork, child, ());
+            process.join().unwrap();
+            assert_eq!(process.exit_code(), Some(0), "its message is above");
+
+            // The parent's is as it was.
+            sender.send(&7u64).unwrap();
+            assert_eq!(PROCESS.lock().unwrap().take().unwrap().result().unwrap(), 7);
+        }
     });
 }
