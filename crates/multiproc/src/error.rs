@@ -1,12 +1,16 @@
 //! What can go wrong, told so that the reader knows what to do.
 
 mod advice;
+mod crossing;
 mod kind;
 
 use std::{fmt, io, ops::Range, time::Duration};
 
 pub(crate) use advice::hint;
 use advice::{during, indices, memory_hint, never_began, panic_hint, why};
+
+use crossing::Words;
+use serde::{Deserialize, Serialize};
 
 use crate::{ExitStatus, StartMethod, WhyBroken};
 
@@ -18,7 +22,26 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// `Debug` writes the message, as `Display` does: a `main` that returns
 /// [`Result`] prints its error with `Debug`, and what to do about it must be
 /// in there.
-#[derive(thiserror::Error)]
+///
+/// Errors can cross to other processes: a function that a
+/// [`Process`](crate::Process) calls may return a [`Result`] and use `?`. Message,
+/// [kind](Self::kind) and the number of the operating system's error survive.
+///
+/// ```
+/// use multiproc::{Error, Process, Queue};
+///
+/// fn work(queue: Queue<u64>) -> multiproc::Result<()> {
+///     queue.put(&1)?;
+///     queue.close();
+///     queue.put(&2)
+/// }
+///
+/// let mut process = Process::new(work, Queue::new()?);
+/// process.start()?;
+/// assert!(matches!(process.result()?, Err(Error::Closed)));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Error {
     /// `fork` in a process with threads.
@@ -44,6 +67,7 @@ pub enum Error {
         /// How it was to be started.
         method: StartMethod,
         /// What the operating system said.
+        #[serde(with = "crossing::system")]
         source: io::Error,
     },
 
@@ -173,6 +197,7 @@ pub enum Error {
         /// What was asked for.
         cores: Vec<usize>,
         /// What the operating system said.
+        #[serde(with = "crossing::system")]
         source: io::Error,
     },
 
@@ -192,6 +217,7 @@ pub enum Error {
         /// How much was asked for.
         bytes: usize,
         /// What the operating system said.
+        #[serde(with = "crossing::system")]
         source: io::Error,
     },
 
@@ -243,7 +269,8 @@ pub enum Error {
     #[error("{got} {what} are too many\nhelp: use at most {most}")]
     TooLarge {
         /// What there is too much of.
-        what: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        what: Words,
         /// How much was asked for.
         got: usize,
         /// How much is possible.
@@ -257,7 +284,8 @@ pub enum Error {
     )]
     Encode {
         /// The type of the value.
-        type_name: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        type_name: Words,
         /// What was wrong.
         why: String,
     },
@@ -270,7 +298,8 @@ pub enum Error {
     )]
     Decode {
         /// The expected type.
-        type_name: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        type_name: Words,
         /// What was wrong.
         why: String,
     },
@@ -322,7 +351,8 @@ pub enum Error {
     #[error("{what} is damaged: some process has written over it")]
     Damaged {
         /// What lies there.
-        what: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        what: Words,
     },
 
     /// Nobody is left at the other end.
@@ -354,11 +384,14 @@ pub enum Error {
     #[error("the message is {sent}, not {wanted}\nhelp: receive it with `{receive_with}`")]
     OtherKind {
         /// What was sent.
-        sent: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        sent: Words,
         /// What was to be received.
-        wanted: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        wanted: Words,
         /// The method that receives what was sent.
-        receive_with: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        receive_with: Words,
     },
 
     /// A message of bytes is longer than the buffer that it was to go to.
@@ -381,7 +414,8 @@ pub enum Error {
     )]
     NotAMessage {
         /// What was wrong.
-        what: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        what: Words,
     },
 
     /// A bounded semaphore has all its permits already.
@@ -481,8 +515,10 @@ pub enum Error {
     #[error("cannot {what}: {source}{}", hint(source))]
     System {
         /// What was tried.
-        what: &'static str,
+        #[serde(deserialize_with = "crossing::words")]
+        what: Words,
         /// What the operating system said.
+        #[serde(with = "crossing::system")]
         source: io::Error,
     },
 }

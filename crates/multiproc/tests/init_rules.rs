@@ -53,6 +53,16 @@ const PROGRAMS: &[Program] = &[
         prints: "spawn never began\nforkserver never began\n",
     },
     Program {
+        name: "a main that neither comes to init nor ends is a clear error and no hang",
+        main: endless_before_init,
+        prints: "never began: join\nnever began: start\n",
+    },
+    Program {
+        name: "threads before init make the fork server execute what it would fork",
+        main: threads_before_init,
+        prints: "forkserver 343\nforkserver 343\n",
+    },
+    Program {
         name: "a pool says so too",
         main: pool_of_a_conditional_init,
         prints: "spawn: never began\n",
@@ -187,6 +197,46 @@ fn conditional_init() {
     process.start().unwrap();
     assert!(matches!(process.join(), Err(Error::NeverBegan { status, .. }) if status.success()));
     try_cube(StartMethod::Spawn);
+    try_cube(StartMethod::ForkServer);
+}
+
+fn endless_before_init() {
+    if std::env::args().len() == 1 {
+        init();
+    } else {
+        loop {
+            std::thread::park();
+        }
+    }
+    let soon = Duration::from_millis(50);
+    let spawn = context(StartMethod::Spawn);
+    let say = |outcome: Result<(), Error>, what: &str| match outcome {
+        Err(Error::NeverBegan { within: Some(limit), .. }) if limit == soon => {
+            println!("never began: {what}");
+        }
+        other => println!("{what}: {other:?}"),
+    };
+    let mut process = spawn.process(cube, 7).start_timeout(soon);
+    process.start().unwrap();
+    say(process.join(), "join");
+    // More than fits into a socket, for somebody who does not read.
+    let mut process =
+        spawn.process(|bytes: Vec<u8>| bytes.len(), vec![0; 10 << 20]).start_timeout(soon);
+    say(process.start(), "start");
+    // The end of this program waits for it, though nobody holds it.
+    let mut dropped = spawn.process(cube, 7).start_timeout(soon);
+    dropped.start().unwrap();
+}
+
+/// What a process with threads forks might wait for ever for a lock of theirs.
+fn threads_before_init() {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::park();
+        }
+    });
+    init();
+    try_cube(StartMethod::ForkServer);
     try_cube(StartMethod::ForkServer);
 }
 

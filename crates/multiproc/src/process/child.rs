@@ -3,12 +3,13 @@
 use std::{fmt, os::fd::BorrowedFd, time::Duration};
 
 use nix::sys::{signal::Signal, wait::WaitStatus};
+use serde::{Deserialize, Serialize};
 
 use super::supervised::Supervised;
 use crate::{Error, Result};
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitStatus {
     /// The exit code, or the negative number of the signal that killed it.
     pub code: i32,

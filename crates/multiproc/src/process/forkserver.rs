@@ -243,4 +243,44 @@ mod tests {
         }
         assert_eq!(die_after(5), io::ErrorKind::UnexpectedEof);
     }
+
+    /// What runs until it is ended.
+    fn endless() -> libc::pid_t {
+        let mut command = std::process::Command::new("sleep");
+        command.arg("1000").spawn().unwrap().id() as libc::pid_t
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_server_killed_between_fork_and_answer_leaves_no_process_and_calls_nothing_twice() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let server = endless();
+        let newborn = Newborn::new().unwrap().0;
+        let server = Server {
+            socket: Mutex::new(ParentEnd::new(ours)),
+            newborn,
+            process: Mutex::new(Child::new(Supervised::new("server", server).unwrap())),
+            can_fork: true,
+        };
+        let child = std::thread::scope(|scope| {
+            let dies = scope.spawn(|| {
+                // The server reads, the kernel forks and writes, and nobody answers.
+                Birth::receive(&theirs).unwrap().unwrap().unwrap();
+                let child = endless();
+                // SAFETY: the word is mapped; as from the kernel, nobody else writes.
+                unsafe { server.newborn.word().write_volatile(child) };
+                theirs.shutdown(std::net::Shutdown::Both).unwrap();
+                child
+            });
+            let biography = Biography::of_child("child", StartMethod::ForkServer);
+            let entry = EntryPoint::new(|_| ());
+            let birth = Birth::new(biography, entry, Inheritance::default());
+            let error = server.fork(&birth).unwrap().unwrap_err();
+            assert!(error.to_string().contains("\nhelp: "), "{error}");
+            dies.join().unwrap()
+        });
+        let gone = nix::sys::wait::waitpid(Pid::from_raw(child), None);
+        assert_eq!(gone, Err(nix::errno::Errno::ECHILD), "killed and reaped");
+        assert!(server.has_ended().unwrap());
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why a barrier is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum WhyBroken {
     /// A process called [`abort`](crate::Barrier::abort).

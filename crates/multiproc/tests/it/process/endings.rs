@@ -181,6 +181,76 @@ fn what_was_forked_does_not_mind_that_its_server_is_stopped_or_killed() {
 }
 
 #[test]
+fn a_stopped_child_keeps_waiting_only_who_sets_no_limit() {
+    with_every_start_method(|method| {
+        let (ours, theirs) = pipe().unwrap();
+        let answer = |connection: Connection| {
+            connection.send(&1u64).unwrap();
+            connection.recv::<u64>().unwrap()
+        };
+        let mut process = started(method, answer, theirs);
+        assert_eq!(ours.recv::<u64>().unwrap(), 1);
+        let pid = Pid::from_raw(process.pid().unwrap());
+        kill(pid, Signal::SIGSTOP).unwrap();
+        // It would end if it were not stopped.
+        ours.send(&7u64).unwrap();
+        assert!(!process.join_timeout(Duration::from_millis(50)).unwrap());
+        assert!(process.is_alive());
+        assert_eq!(process.exit_code(), None);
+        kill(pid, Signal::SIGCONT).unwrap();
+        assert_eq!(process.result().unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_child_that_is_killed_at_once_is_told_and_costs_the_others_nothing() {
+    with_every_start_method(|method| {
+        // Before its birth, in the middle of it, or after it: whatever the moment hits.
+        for _ in 0..50 {
+            let mut process = started(method, sleep_for_ever, ());
+            process.kill();
+            process.join().unwrap();
+            assert_eq!(process.exit_code(), Some(-9));
+            let error = process.result().unwrap_err();
+            assert!(matches!(error, Error::ProcessDied { .. }), "{error}");
+        }
+        assert_eq!(started(method, |x: u64| x, 7).result().unwrap(), 7);
+        assert!(active_children().is_empty());
+    });
+}
+
+#[test]
+fn a_parent_that_is_killed_while_it_starts_children_leaves_none() {
+    with_every_start_method(|method| {
+        let (receiver, sender) = one_way_pipe().unwrap();
+        let parent = |(method, sender): (StartMethod, Sender)| -> () {
+            sender.send(&()).unwrap();
+            loop {
+                let child = |sender: Sender| {
+                    sleep_for_ever(());
+                    drop(sender);
+                };
+                let mut child = started(method, child, sender.try_clone().unwrap());
+                child.kill();
+                child.join().unwrap();
+            }
+        };
+        for round in 0..20 {
+            let arguments = (method, sender.try_clone().unwrap());
+            let mut process = started(method, parent, arguments);
+            receiver.recv::<()>().unwrap();
+            // Somewhere in the middle of a start: the moment is another in each round.
+            std::thread::sleep(Duration::from_micros(137 * round));
+            process.kill();
+            process.join().unwrap();
+        }
+        drop(sender);
+        // Whoever was born holds the other end until it ends.
+        assert!(matches!(receiver.recv_timeout::<()>(WATCHDOG), Err(Error::Disconnected)));
+    });
+}
+
+#[test]
 fn exit_statuses_are_kept_where_the_signal_of_children_is_ignored() {
     in_a_process_of_its_own(|| {
         for method in StartMethod::ALL {

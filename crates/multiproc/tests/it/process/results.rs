@@ -2,7 +2,8 @@
 
 use std::{io::Write, os::fd::AsFd};
 
-use multiproc::{Connection, Error, Lock, Process, StartMethod, pipe};
+use multiproc::{Connection, Error, Lock, Process, Queue, StartMethod, pipe};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::started;
 use crate::{in_a_process_of_its_own, with_every_start_method};
@@ -176,5 +177,23 @@ fn what_was_printed_is_flushed() {
                 assert_eq!(printed.matches(words).count(), 1, "{method}: {printed}");
             }
         }
+    });
+}
+
+#[test]
+fn a_target_returns_an_error_of_this_crate_and_it_arrives_as_it_was() {
+    fn work(queue: Queue<u64>) -> multiproc::Result<u64> {
+        queue.put(&1)?;
+        let first = queue.get()?;
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, 0, limit.1).unwrap();
+        Queue::<u64>::new()?;
+        Ok(first)
+    }
+    with_every_start_method(|method| {
+        let queue = Queue::new().unwrap();
+        let error = started(method, work, queue).result().unwrap().unwrap_err();
+        assert!(matches!(error, Error::Memory { .. } | Error::System { .. }), "{error}");
+        assert!(error.to_string().contains("help: raise the limit of open files"), "{error}");
     });
 }
