@@ -63,6 +63,20 @@ fn a_process_is_pinned_to_the_cores_that_were_asked_for() {
 }
 
 #[test]
+fn a_process_that_is_pinned_to_one_core_counts_one() {
+    with_every_start_method(|method| {
+        let cores = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let first = (0..CpuSet::count()).find(|&core| cores.is_set(core).unwrap()).unwrap();
+        let counts = |()| (multiproc::cpu_count(), multiproc::host_cpu_count());
+        let mut pinned = Process::new(counts, ()).start_method(method).pin_to(&[first]);
+        pinned.start().unwrap();
+        let host = multiproc::host_cpu_count();
+        assert_eq!(pinned.result().unwrap(), (std::num::NonZeroUsize::MIN, host));
+        assert!(multiproc::cpu_count() <= host);
+    });
+}
+
+#[test]
 fn cores_that_there_are_not_are_refused() {
     with_every_start_method(|method| {
         let there_is = 0;
