@@ -152,9 +152,11 @@ fn with_list<L: Default, R>(place: &'static Local<L>, list: L, work: impl FnOnce
     }
     // Left behind by a handle that another format has asked for its bytes.
     REFUSAL.take();
-    let _outer = Outer(place, place.replace(list));
+    let outer = Outer(place, place.replace(list));
     let result = work();
-    (result, place.take())
+    // Nothing panicked, and what is put back here need not be put back there.
+    let mut outer = std::mem::ManuallyDrop::new(outer);
+    (result, place.replace(std::mem::take(&mut outer.1)))
 }
 
 fn encode_error<T: ?Sized>(error: postcard::Error) -> Error {

@@ -45,6 +45,7 @@ impl<T: AsFd> ParentEnd<T> {
     }
 
     /// Whether this process has made it, and was not forked from the one that has.
+    #[inline]
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process == this_process()
     }

@@ -34,6 +34,14 @@ pub(crate) struct Received {
     pub(crate) was_cut: bool,
 }
 
+impl Received {
+    /// So many bytes, and nothing else.
+    #[inline]
+    pub(crate) fn plain(len: usize) -> Self {
+        Self { len, descriptors: Vec::new(), has_lost_descriptors: false, was_cut: false }
+    }
+}
+
 /// Sends the parts as one message, with copies of the descriptors attached;
 /// returns how many bytes the socket has taken. A closed peer is an error,
 /// never a signal.

@@ -2,17 +2,36 @@
 
 use std::{fmt, time::Duration};
 
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+
 /// Performs so many operations; the time that they took.
 pub(crate) type Side = Box<dyn FnMut(u32) -> Duration>;
+
+/// Where the two processes of a side run.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Cores {
+    /// Wherever the scheduler puts them, and moves them to.
+    Any,
+    /// Both on the same core.
+    One,
+    /// Each on one of its own.
+    Two,
+}
 
 /// Two ways to do the same.
 pub(crate) struct Comparison {
     pub(crate) name: &'static str,
-    pub(crate) ours: fn() -> Side,
+    /// The core of the process that measures and that of its peer; a side
+    /// pins its peer to what it is given.
+    pub(crate) cores: Cores,
+    pub(crate) ours: fn(&[usize]) -> Side,
     /// Operations in a block of ours, and of the other's: a few hundredths of
     /// a second.
     pub(crate) counts: [u32; 2],
-    pub(crate) other: fn() -> Side,
+    pub(crate) other: fn(&[usize]) -> Side,
     pub(crate) other_name: &'static str,
     pub(crate) goal: Goal,
 }
@@ -49,8 +68,18 @@ pub(crate) struct Outcome {
 impl Comparison {
     /// Measures both in turns, in changing order, so that what changes slowly
     /// on the machine touches both alike.
-    pub(crate) fn run(&self, rounds: usize) -> Outcome {
-        let mut sides = [(self.ours)(), (self.other)()];
+    ///
+    /// `None` if there are not enough cores.
+    pub(crate) fn run(&self, rounds: usize) -> Option<Outcome> {
+        let before = sched_getaffinity(THIS_THREAD).expect("the affinity can be asked for");
+        let peer_core = self.cores.pin(&before)?;
+        let outcome = self.run_beside(&peer_core, rounds);
+        sched_setaffinity(THIS_THREAD, &before).expect("it was so before");
+        Some(outcome)
+    }
+
+    fn run_beside(&self, peer_core: &[usize], rounds: usize) -> Outcome {
+        let mut sides = [(self.ours)(peer_core), (self.other)(peer_core)];
         let mut block = |side: usize| {
             let count = self.counts[side];
             sides[side](count).as_nanos() as f64 / f64::from(count)
@@ -74,6 +103,26 @@ impl Comparison {
             other: Quartiles::of(times.iter().map(|[_, other]| *other)),
             ratio: Quartiles::of(times.iter().map(|[ours, other]| other / ours)),
         }
+    }
+}
+
+const THIS_THREAD: Pid = Pid::from_raw(0);
+
+impl Cores {
+    /// Pins this thread to a core of the `allowed`, if that is wanted; the
+    /// cores for its peer (none: any), or `None` if there are too few.
+    fn pin(self, allowed: &CpuSet) -> Option<Vec<usize>> {
+        let mut cores = (0..CpuSet::count()).filter(|&core| allowed.is_set(core) == Ok(true));
+        let own = cores.next()?;
+        let peer = match self {
+            Self::Any => return Some(Vec::new()),
+            Self::One => own,
+            Self::Two => cores.next()?,
+        };
+        let mut only = CpuSet::new();
+        only.set(own).expect("it is a core");
+        sched_setaffinity(THIS_THREAD, &only).expect("the core is allowed");
+        Some(vec![peer])
     }
 }
 

@@ -48,7 +48,7 @@ mod python;
 
 use std::{io::Write, process::ExitCode};
 
-use compare::{Comparison, Goal, Outcome, Quartiles};
+use compare::{Comparison, Cores, Goal, Outcome, Quartiles};
 
 /// An odd number, so that the median is one of the rounds.
 const ROUNDS: usize = 21;
@@ -57,38 +57,61 @@ const QUICK_ROUNDS: usize = 5;
 const COMPARISONS: &[Comparison] = &[
     Comparison {
         name: "start+join, spawn",
+        cores: Cores::Any,
         ours: ours::spawn,
         counts: [20, 1],
-        other: || python::start("spawn"),
+        other: |_| python::start("spawn"),
         other_name: "CPython",
         goal: Goal::Faster(40.0),
     },
     Comparison {
         name: "start+join, forkserver",
+        cores: Cores::Any,
         ours: ours::forkserver,
         counts: [60, 2],
-        other: || python::start("forkserver"),
+        other: |_| python::start("forkserver"),
         other_name: "CPython",
         goal: Goal::Faster(60.0),
     },
     Comparison {
         name: "start+join, fork",
+        cores: Cores::Any,
         ours: ours::fork,
         counts: [60, 15],
-        other: || python::start("fork"),
+        other: |_| python::start("fork"),
         other_name: "CPython",
         goal: Goal::Faster(5.0),
     },
     Comparison {
         name: "pipe round trip",
+        cores: Cores::Any,
         ours: ours::connection,
         counts: [1_000, 1_000],
-        other: || python::start("pipe"),
+        other: |_| python::start("pipe"),
         other_name: "CPython",
         goal: Goal::None,
     },
     Comparison {
         name: "pipe round trip",
+        cores: Cores::Any,
+        ours: ours::connection,
+        counts: [1_000, 1_000],
+        other: ours::raw_pipes,
+        other_name: "pipe(2)",
+        goal: Goal::AtMost(1.1),
+    },
+    Comparison {
+        name: "pipe round trip, one core",
+        cores: Cores::One,
+        ours: ours::connection,
+        counts: [1_000, 1_000],
+        other: ours::raw_pipes,
+        other_name: "pipe(2)",
+        goal: Goal::AtMost(1.1),
+    },
+    Comparison {
+        name: "pipe round trip, two cores",
+        cores: Cores::Two,
         ours: ours::connection,
         counts: [1_000, 1_000],
         other: ours::raw_pipes,
@@ -97,33 +120,37 @@ const COMPARISONS: &[Comparison] = &[
     },
     Comparison {
         name: "lock, uncontended",
+        cores: Cores::Any,
         ours: ours::lock,
         counts: [500_000, 50_000],
-        other: || python::start("lock"),
+        other: |_| python::start("lock"),
         other_name: "CPython",
         goal: Goal::Under(30.0),
     },
     Comparison {
         name: "event round trip",
+        cores: Cores::Any,
         ours: ours::event,
         counts: [1_000, 300],
-        other: || python::start("event"),
+        other: |_| python::start("event"),
         other_name: "CPython",
         goal: Goal::None,
     },
     Comparison {
         name: "barrier round",
+        cores: Cores::Any,
         ours: ours::barrier,
         counts: [1_000, 200],
-        other: || python::start("barrier"),
+        other: |_| python::start("barrier"),
         other_name: "CPython",
         goal: Goal::None,
     },
     Comparison {
         name: "queue, 1 to 1, an item",
+        cores: Cores::Any,
         ours: ours::queue,
         counts: [200_000, 5_000],
-        other: || python::start("queue"),
+        other: |_| python::start("queue"),
         other_name: "CPython",
         goal: Goal::Faster(20.0),
     },
@@ -156,13 +183,16 @@ fn main() -> ExitCode {
     println!("multiproc against {version}; load of the machine {}", load());
     println!("medians of {rounds} rounds; ratio: the other's time / ours [quartiles]\n");
     println!(
-        "{:<22} {:>7} {:>7} {:>7} {:>6} {:<11} {:>7}",
+        "{:<26} {:>7} {:>7} {:>7} {:>6} {:<11} {:>7}",
         "", "ours", "other", "", "ratio", "", "goal"
     );
     for comparison in COMPARISONS.iter().filter(|comparison| comparison.name.contains(&name)) {
-        print!("{:<22} ", comparison.name);
+        print!("{:<26} ", comparison.name);
         let _ = std::io::stdout().flush();
-        print_outcome(comparison, &comparison.run(rounds));
+        match comparison.run(rounds) {
+            Some(outcome) => print_outcome(comparison, &outcome),
+            None => println!("skipped: there is one core"),
+        }
     }
     ExitCode::SUCCESS
 }

@@ -23,12 +23,15 @@ fn timed(mut block: impl FnMut(u32) + 'static) -> Side {
 struct Peer(Process);
 
 impl Peer {
-    fn start<A, F>(target: F, arguments: A) -> Self
+    fn start<A, F>(cores: &[usize], target: F, arguments: A) -> Self
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) + Copy + Send + 'static,
     {
         let mut process = Process::new(target, arguments).start_method(StartMethod::Spawn);
+        if !cores.is_empty() {
+            process = process.pin_to(cores);
+        }
         process.start().expect("a process can be started");
         Self(process)
     }
@@ -41,15 +44,15 @@ impl Drop for Peer {
     }
 }
 
-pub(crate) fn spawn() -> Side {
+pub(crate) fn spawn(_: &[usize]) -> Side {
     starts(StartMethod::Spawn)
 }
 
-pub(crate) fn forkserver() -> Side {
+pub(crate) fn forkserver(_: &[usize]) -> Side {
     starts(StartMethod::ForkServer)
 }
 
-pub(crate) fn fork() -> Side {
+pub(crate) fn fork(_: &[usize]) -> Side {
     starts(StartMethod::Fork)
 }
 
@@ -63,14 +66,14 @@ fn starts(method: StartMethod) -> Side {
     })
 }
 
-pub(crate) fn connection() -> Side {
+pub(crate) fn connection(cores: &[usize]) -> Side {
     fn echo(connection: Connection) {
         while let Ok(number) = connection.recv::<u64>() {
             connection.send(&number).expect("the other end is there");
         }
     }
     let (ours, theirs) = pipe().expect("descriptors are left");
-    let peer = Peer::start(echo, theirs);
+    let peer = Peer::start(cores, echo, theirs);
     timed(move |count| {
         let _ = &peer;
         for number in 0..u64::from(count) {
@@ -81,7 +84,7 @@ pub(crate) fn connection() -> Side {
 }
 
 /// Eight bytes there and back through two of the kernel's pipes.
-pub(crate) fn raw_pipes() -> Side {
+pub(crate) fn raw_pipes(cores: &[usize]) -> Side {
     fn echo((reader, writer): (Descriptor, Descriptor)) {
         let (mut reader, mut writer) = (reader.into_file(), writer.into_file());
         let mut bytes = [0; 8];
@@ -94,7 +97,7 @@ pub(crate) fn raw_pipes() -> Side {
         (PipeReader, PipeWriter),
         (PipeReader, PipeWriter),
     ) = (ends(), ends());
-    let peer = Peer::start(echo, (Descriptor::new(there), Descriptor::new(back)));
+    let peer = Peer::start(cores, echo, (Descriptor::new(there), Descriptor::new(back)));
     timed(move |count| {
         let _ = &peer;
         let mut bytes = [0; 8];
@@ -106,7 +109,7 @@ pub(crate) fn raw_pipes() -> Side {
     })
 }
 
-pub(crate) fn lock() -> Side {
+pub(crate) fn lock(_: &[usize]) -> Side {
     let lock = Lock::new().expect("a lock can be made");
     timed(move |count| {
         for _ in 0..count {
@@ -115,7 +118,7 @@ pub(crate) fn lock() -> Side {
     })
 }
 
-pub(crate) fn event() -> Side {
+pub(crate) fn event(cores: &[usize]) -> Side {
     fn answer((ping, pong): (Event, Event)) {
         loop {
             ping.wait();
@@ -125,7 +128,7 @@ pub(crate) fn event() -> Side {
     }
     let new = || Event::new().expect("an event can be made");
     let (ping, pong) = (new(), new());
-    let peer = Peer::start(answer, (ping.clone(), pong.clone()));
+    let peer = Peer::start(cores, answer, (ping.clone(), pong.clone()));
     timed(move |count| {
         let _ = &peer;
         for _ in 0..count {
@@ -136,12 +139,12 @@ pub(crate) fn event() -> Side {
     })
 }
 
-pub(crate) fn barrier() -> Side {
+pub(crate) fn barrier(cores: &[usize]) -> Side {
     fn arrive(barrier: Barrier) {
         while barrier.wait().is_ok() {}
     }
     let barrier = Barrier::new(2).expect("a barrier can be made");
-    let peer = Peer::start(arrive, barrier.clone());
+    let peer = Peer::start(cores, arrive, barrier.clone());
     timed(move |count| {
         let _ = &peer;
         for _ in 0..count {
@@ -151,7 +154,7 @@ pub(crate) fn barrier() -> Side {
 }
 
 /// One process puts, this one gets.
-pub(crate) fn queue() -> Side {
+pub(crate) fn queue(cores: &[usize]) -> Side {
     fn produce((orders, queue): (Connection, Queue<u64>)) {
         while let Ok(count) = orders.recv::<u64>() {
             for number in 0..count {
@@ -161,7 +164,7 @@ pub(crate) fn queue() -> Side {
     }
     let (orders, theirs) = pipe().expect("descriptors are left");
     let queue = Queue::new().expect("a queue can be made");
-    let peer = Peer::start(produce, (theirs, queue.clone()));
+    let peer = Peer::start(cores, produce, (theirs, queue.clone()));
     timed(move |count| {
         let _ = &peer;
         orders.send(&u64::from(count)).expect("the peer lives");

@@ -49,6 +49,12 @@ impl Descriptor {
         Self { inner: ParentEnd::new(file.into()) }
     }
 
+    /// Whether this process has made it, and was not forked from the one that has.
+    #[inline]
+    pub(super) fn is_of_this_process(&self) -> bool {
+        self.inner.is_of_this_process()
+    }
+
     /// The descriptor, to make what it is of it.
     #[must_use]
     pub fn into_owned_fd(self) -> OwnedFd {

@@ -10,7 +10,10 @@ use std::{
 use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::parcel::{Packing, Parcel};
+use super::{
+    parcel::{Packing, Parcel},
+    pipe::PIPE_PACKET_LIMIT,
+};
 use crate::{
     Error, Result, codec,
     socket::{MAX_DESCRIPTORS, Received},
@@ -21,13 +24,16 @@ use crate::{
 /// less than a third of the buffer, so that two processes can overlap.
 pub(super) const INLINE_LIMIT: usize = 64 << 10;
 
-/// The longest packet.
+/// The longest message in a packet.
 pub(super) const PACKET_LIMIT: usize = HEADER_LEN + INLINE_LIMIT;
 
 const HEADER_LEN: usize = 4;
 
 /// The first bytes of every message.
-const MAGIC: [u8; 3] = *b"mp1";
+pub(super) const MAGIC: [u8; 3] = *b"mp1";
+
+/// A message that goes over the socket has its number before it.
+pub(super) const NUMBER_LEN: usize = 8;
 
 /// What the content is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +53,14 @@ fn header(kind: Kind, is_parcel: bool) -> [u8; HEADER_LEN] {
 }
 
 /// A message on its way out.
-pub(super) struct Outgoing<'a> {
+pub(super) enum Outgoing<'a> {
+    /// Header and content: short enough for the pipe, and no descriptors.
+    Short(&'a [u8]),
+    Long(Long<'a>),
+}
+
+/// A message for the socket.
+pub(super) struct Long<'a> {
     kind: Kind,
     content: Content<'a>,
     /// Of the handles in a value; the parcel's comes last.
@@ -65,15 +78,34 @@ enum Content<'a> {
 /// slow stops its writers before they have filled the memory.
 static BALLAST: [u8; 4096] = [0; 4096];
 
+thread_local! {
+    /// Where packets are written.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 impl Outgoing<'_> {
-    /// A message of bytes.
-    pub(super) fn bytes(bytes: &[u8]) -> Result<Outgoing<'_>> {
+    /// Has `send` send a message of bytes.
+    pub(super) fn with_bytes(
+        bytes: &[u8],
+        send: impl FnOnce(Outgoing<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if HEADER_LEN + bytes.len() <= PIPE_PACKET_LIMIT {
+            let mut packet = SCRATCH.take();
+            packet.clear();
+            packet.extend_from_slice(&header(Kind::Bytes, false));
+            packet.extend_from_slice(bytes);
+            let sent = send(Outgoing::Short(&packet));
+            SCRATCH.replace(packet);
+            return sent;
+        }
         if bytes.len() <= INLINE_LIMIT {
-            return Outgoing::checked(Kind::Bytes, Content::Inline(bytes), Vec::new());
+            let long = Long::checked(Kind::Bytes, Content::Inline(bytes), Vec::new())?;
+            return send(Outgoing::Long(long));
         }
         let mut packing = Packing::new()?;
         packing.write(bytes)?;
-        Outgoing::checked(Kind::Bytes, Content::Parcel, vec![packing.seal()?])
+        let long = Long::checked(Kind::Bytes, Content::Parcel, vec![packing.seal()?])?;
+        send(Outgoing::Long(long))
     }
 
     /// Has `send` send a message of a value.
@@ -81,22 +113,18 @@ impl Outgoing<'_> {
         value: &T,
         send: impl FnOnce(Outgoing<'_>) -> Result<()>,
     ) -> Result<()> {
-        thread_local! {
-            static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-        }
         // Taken, not borrowed: the value's `Serialize` may send something itself.
         let mut draft = Draft { bytes: SCRATCH.take(), packing: None, failure: None };
         draft.bytes.clear();
+        draft.bytes.extend_from_slice(&header(Kind::Value, false));
         let sent = draft.write(value).and_then(send);
-        SCRATCH.set(draft.bytes);
+        SCRATCH.replace(draft.bytes);
         sent
     }
+}
 
-    fn checked(
-        kind: Kind,
-        content: Content<'_>,
-        descriptors: Vec<OwnedFd>,
-    ) -> Result<Outgoing<'_>> {
+impl<'a> Long<'a> {
+    fn checked(kind: Kind, content: Content<'a>, descriptors: Vec<OwnedFd>) -> Result<Self> {
         let parcels = matches!(content, Content::Parcel) as usize;
         if descriptors.len() > MAX_DESCRIPTORS {
             return Err(Error::TooLarge {
@@ -105,10 +133,11 @@ impl Outgoing<'_> {
                 most: MAX_DESCRIPTORS - parcels,
             });
         }
-        Ok(Outgoing { kind, content, descriptors })
+        Ok(Self { kind, content, descriptors })
     }
 
-    /// The same message for a socket whose buffer is too small for it.
+    /// The same message for a socket whose buffer is too small for it; a
+    /// parcel stays one.
     pub(super) fn into_parcel(mut self) -> Result<Self> {
         if let Content::Inline(bytes) = self.content {
             let mut packing = Packing::new()?;
@@ -121,21 +150,24 @@ impl Outgoing<'_> {
     /// Hands the parts of the packet and the descriptors to `send`.
     pub(super) fn with_parts<R>(
         &self,
+        number: u64,
         ballast: bool,
         send: impl FnOnce(&[IoSlice<'_>], &[RawFd]) -> R,
     ) -> R {
         let header = header(self.kind, matches!(self.content, Content::Parcel));
-        let mut parts = [IoSlice::new(&BALLAST); 1 + INLINE_LIMIT / BALLAST.len()];
-        parts[0] = IoSlice::new(&header);
+        let number = number.to_le_bytes();
+        let mut parts = [IoSlice::new(&BALLAST); 2 + INLINE_LIMIT / BALLAST.len()];
+        parts[0] = IoSlice::new(&number);
+        parts[1] = IoSlice::new(&header);
         let used = match self.content {
             Content::Inline(bytes) => {
-                parts[1] = IoSlice::new(bytes);
-                2
+                parts[2] = IoSlice::new(bytes);
+                3
             }
             Content::Parcel if ballast => parts.len(),
-            Content::Parcel => 1,
+            Content::Parcel => 2,
         };
-        // Nearly no message has any, and then this does not allocate.
+        // Without any this does not allocate.
         let descriptors: Vec<RawFd> = self.descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         send(&parts[..used], &descriptors)
     }
@@ -144,6 +176,7 @@ impl Outgoing<'_> {
 /// The bytes of a value while it is encoded, which go to a parcel when they
 /// become too many.
 struct Draft {
+    /// The header, and what follows it.
     bytes: Vec<u8>,
     packing: Option<Packing>,
     failure: Option<Error>,
@@ -158,14 +191,17 @@ impl Draft {
         }
         let mut descriptors = encoded?;
         let content = match self.packing.take() {
-            None => Content::Inline(&self.bytes),
+            None if self.bytes.len() <= PIPE_PACKET_LIMIT && descriptors.is_empty() => {
+                return Ok(Outgoing::Short(&self.bytes));
+            }
+            None => Content::Inline(&self.bytes[HEADER_LEN..]),
             Some(mut packing) => {
-                packing.write(&self.bytes)?;
+                packing.write(&self.bytes[HEADER_LEN..])?;
                 descriptors.push(packing.seal()?);
                 Content::Parcel
             }
         };
-        Outgoing::checked(Kind::Value, content, descriptors)
+        Long::checked(Kind::Value, content, descriptors).map(Outgoing::Long)
     }
 
     /// Moves what is there, and `more`, to the parcel.
@@ -176,8 +212,8 @@ impl Draft {
                 Some(packing) => packing,
                 none => none.insert(Packing::new()?),
             };
-            packing.write(&self.bytes)?;
-            self.bytes.clear();
+            packing.write(&self.bytes[HEADER_LEN..])?;
+            self.bytes.truncate(HEADER_LEN);
             packing.write(more)
         })();
         spilled.map_err(|error| {
@@ -195,7 +231,7 @@ impl Flavor for Writing<'_> {
 
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        if self.0.bytes.len() == INLINE_LIMIT {
+        if self.0.bytes.len() == PACKET_LIMIT {
             return self.0.spill(&[byte]);
         }
         self.0.bytes.push(byte);
@@ -204,7 +240,7 @@ impl Flavor for Writing<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if self.0.bytes.len() + bytes.len() > INLINE_LIMIT {
+        if self.0.bytes.len() + bytes.len() > PACKET_LIMIT {
             return self.0.spill(bytes);
         }
         self.0.bytes.extend_from_slice(bytes);
@@ -230,6 +266,7 @@ enum Arrived<'a> {
 
 impl<'a> Incoming<'a> {
     /// What the packet in `buffer` says.
+    #[inline]
     pub(super) fn read(buffer: &'a [u8], received: Received) -> Result<Self> {
         let rubbish = |what| Err(Error::NotAMessage { what });
         if received.was_cut {
@@ -260,6 +297,7 @@ impl<'a> Incoming<'a> {
         Ok(Self { kind, content, descriptors })
     }
 
+    #[inline]
     pub(super) fn into_value<T: DeserializeOwned>(self) -> Result<T> {
         self.expect(Kind::Value)?;
         match self.content {
@@ -294,6 +332,7 @@ impl<'a> Incoming<'a> {
         Ok(len)
     }
 
+    #[inline]
     fn expect(&self, wanted: Kind) -> Result<()> {
         const BYTES: &str = "bytes";
         const VALUE: &str = "a value";

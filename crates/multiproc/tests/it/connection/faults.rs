@@ -1,20 +1,23 @@
 //! Deaths, exhaustion and rubbish.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::IoSlice,
-    os::fd::{AsFd, AsRawFd, RawFd},
+    io::{IoSlice, Write},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     time::{Duration, Instant},
 };
 
 use multiproc::{
     Connection, Descriptor, Error, Receiver, Sender, StartMethod, one_way_pipe, pipe, wait,
 };
-use nix::sys::{
-    resource::{Resource, getrlimit, setrlimit},
-    signal::{Signal, raise},
-    socket::{ControlMessage, MsgFlags, sendmsg, setsockopt, sockopt},
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::{SigHandler, Signal, raise, signal},
+        socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, setsockopt, sockopt},
+    },
 };
 
 use super::{asleep, ends_well, started};
@@ -33,7 +36,7 @@ impl Random {
 /// A message that says what it should look like: its number, its writer, and
 /// as many bytes as follow from the number.
 fn message(writer: u8, number: u32) -> (u8, u32, String) {
-    const LENGTHS: [usize; 7] = [0, 10, 65_000, 65_530, 66_000, 300_000, 2_000_000];
+    const LENGTHS: [usize; 8] = [0, 10, 5000, 65_000, 65_530, 66_000, 300_000, 2_000_000];
     let letter = char::from(b'a' + (number % 26) as u8);
     (writer, number, letter.to_string().repeat(LENGTHS[number as usize % LENGTHS.len()]))
 }
@@ -256,44 +259,123 @@ fn a_receiver_without_memory_loses_that_message_and_no_other() {
     });
 }
 
-fn send_raw(to: impl AsFd, bytes: &[u8], descriptors: &[RawFd]) {
-    let rights = [ControlMessage::ScmRights(descriptors)];
-    let parts = [IoSlice::new(bytes)];
-    sendmsg::<()>(to.as_fd().as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
+/// The descriptors of a new connection, both ends', and the connection.
+fn with_descriptors() -> (Connection, Connection, Vec<RawFd>) {
+    let open = || -> BTreeSet<RawFd> {
+        let fds = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let all: Vec<_> = fds.map(|fd| fd.file_name().to_str().unwrap().parse().unwrap()).collect();
+        // One was of the directory.
+        all.into_iter().filter(|&fd| nix::sys::stat::fstat(borrowed(fd)).is_ok()).collect()
+    };
+    let before = open();
+    let (one, other) = pipe().unwrap();
+    let made = open().difference(&before).copied().collect();
+    (one, other, made)
+}
+
+fn borrowed(fd: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: asked about only, and nothing else is opened or closed meanwhile.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+fn sockets(fds: &[RawFd]) -> Vec<BorrowedFd<'static>> {
+    let is_socket = |fd: &BorrowedFd<'_>| getsockopt(fd, sockopt::SockType).is_ok();
+    fds.iter().copied().map(borrowed).filter(is_socket).collect()
+}
+
+/// What somebody who has an end can do to the other.
+struct Vandal {
+    pipe: File,
+    sockets: Vec<BorrowedFd<'static>>,
+    number: u64,
+}
+
+impl Vandal {
+    /// At the other end of `victim`, whose descriptors are among `fds`.
+    fn of(victim: &Connection, fds: &[RawFd]) -> Self {
+        let path = format!("/proc/self/fd/{}", victim.as_fd().as_raw_fd());
+        let pipe = File::options().write(true).open(path).unwrap();
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_DIRECT)).unwrap();
+        // Far from the numbers of honest messages.
+        Self { pipe, sockets: sockets(fds), number: 1 << 40 }
+    }
+
+    fn write(&mut self, packet: &[u8]) {
+        assert_eq!(self.pipe.write(packet).unwrap(), packet.len());
+    }
+
+    /// To both ends: which socket is whose does not matter.
+    fn send(&self, packet: &[u8], descriptors: &[RawFd]) {
+        let rights = [ControlMessage::ScmRights(descriptors)];
+        for socket in &self.sockets {
+            let parts = [IoSlice::new(packet)];
+            sendmsg::<()>(socket.as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
+        }
+    }
+
+    /// Over the socket, with a number and a token as they should be.
+    fn announce(&mut self, message: &[u8], descriptors: &[RawFd]) {
+        let number = self.number.to_le_bytes();
+        self.number += 1;
+        self.send(&[&number, message].concat(), descriptors);
+        self.write(&[&b"mp1\x04"[..], &number, &number].concat());
+    }
 }
 
 #[test]
-fn rubbish_on_the_socket_is_an_error_and_harms_nothing() {
+fn rubbish_in_the_pipe_and_on_the_socket_is_an_error_and_harms_nothing() {
     in_a_process_of_its_own(|| {
-        let (one, other) = pipe().unwrap();
+        let (one, other, fds) = with_descriptors();
+        let mut vandal = Vandal::of(&other, &fds);
         let null = File::open("/dev/null").unwrap();
         let many = [null.as_raw_fd(); 253];
+        let expect_rubbish = || {
+            one.send("right").unwrap();
+            let error = other.recv::<String>().unwrap_err();
+            assert!(matches!(error, Error::NotAMessage { .. }), "{error}");
+            assert_eq!(other.recv::<String>().unwrap(), "right");
+        };
+        let packets: [&[u8]; 9] = [
+            b"m",
+            b"mp1",
+            b"mp2\x01",
+            b"mp1\xff",
+            b"nonsense",
+            &[0; 4096],
+            // A parcel without a file, and tokens that are cut.
+            b"mp1\x02",
+            b"mp1\x04",
+            b"mp1\x04too short",
+        ];
+        for packet in packets {
+            vandal.write(packet);
+            expect_rubbish();
+        }
         let too_long = [&b"mp1\0"[..], &[0; 70_000]].concat();
-        let rubbish: [(&[u8], &[RawFd]); 11] = [
-            (b"", &[]),
-            (b"m", &[]),
+        let announced: [(&[u8], &[RawFd]); 6] = [
             (b"mp1", &many),
-            (b"mp2\x01", &[]),
             (b"mp1\xff", &[]),
-            (b"nonsense", &many),
             (&too_long, &many),
             // A parcel that is none, cannot be trusted, or is not where it should be.
             (b"mp1\x02", &[]),
             (b"mp1\x03", &many[..1]),
             (b"mp1\x02content", &many),
-            (&[0; 4096], &[]),
         ];
-        for (bytes, descriptors) in rubbish {
-            send_raw(&one, bytes, descriptors);
-            one.send("right").unwrap();
-            let error = other.recv::<String>().unwrap_err();
-            assert!(matches!(error, Error::NotAMessage { .. }), "{bytes:?}: {error}");
-            assert_eq!(other.recv::<String>().unwrap(), "right", "after {bytes:?}");
+        for (message, descriptors) in announced {
+            vandal.announce(message, descriptors);
+            expect_rubbish();
         }
-        // An empty packet is not the end of the file, and the end still is one.
-        send_raw(&one, b"", &[]);
-        assert!(matches!(other.recv_bytes(), Err(Error::NotAMessage { .. })));
-        drop(one);
+        // What nothing leads to is passed over, and so is what leads to nothing.
+        let long = "long".repeat(2000);
+        let unannounced: [(&[u8], &[RawFd]); 4] =
+            [(b"", &[]), (b"m", &many), (&too_long, &many), (b"nonsense", &[])];
+        for (packet, descriptors) in unannounced {
+            vandal.send(packet, descriptors);
+            vandal.write(&[&b"mp1\x04"[..], &[0; 16]].concat());
+            one.send(&long).unwrap();
+            assert_eq!(other.recv::<String>().unwrap(), long, "after {packet:?}");
+        }
+        drop((one, vandal.pipe));
         assert!(matches!(other.recv_bytes(), Err(Error::Disconnected)));
     });
 }
@@ -302,16 +384,25 @@ fn rubbish_on_the_socket_is_an_error_and_harms_nothing() {
 fn random_bytes_in_a_value_are_an_error_or_a_value_and_never_a_huge_one() {
     in_a_process_of_its_own(|| {
         type Value = (Vec<String>, Option<Descriptor>, BTreeMap<u32, Vec<u64>>, Vec<Sender>);
-        let (one, other) = pipe().unwrap();
+        let (one, other, fds) = with_descriptors();
+        // The same packets go the other way, where nothing leads to them, and
+        // would fill that socket.
+        let socket = sockets(&fds)[0];
+        let mut vandals = [&one, &other].map(|victim| Vandal::of(victim, &fds));
+        vandals.iter_mut().for_each(|vandal| vandal.sockets = vec![socket]);
         let null = File::open("/dev/null").unwrap();
         let mut random = Random(1);
         let mut errors = 0;
+        // Of the two, the one that the socket leads to.
+        vandals[0].announce(b"mp1\0", &[]);
+        let victim = if one.recv_bytes_timeout(Duration::ZERO).is_ok() { 0 } else { 1 };
+        let vandal = &mut vandals[victim];
         for _ in 0..20_000 {
             let mut packet = b"mp1\x01".to_vec();
             let limit = if random.below(2) == 0 { 256 } else { 4 };
             packet.extend((0..random.below(40)).map(|_| random.below(limit) as u8));
-            send_raw(&one, &packet, &[null.as_raw_fd()][..random.below(2) as usize]);
-            errors += i32::from(other.recv::<Value>().is_err());
+            vandal.announce(&packet, &[null.as_raw_fd()][..random.below(2) as usize]);
+            errors += i32::from([&one, &other][victim].recv::<Value>().is_err());
         }
         assert!((10_000..20_000).contains(&errors), "{errors} errors");
     });
@@ -320,8 +411,8 @@ fn random_bytes_in_a_value_are_an_error_or_a_value_and_never_a_huge_one() {
 #[test]
 fn messages_pass_although_somebody_has_made_the_buffers_tiny() {
     in_a_process_of_its_own(|| {
-        let (ours, theirs) = pipe().unwrap();
-        setsockopt(&ours.as_fd().try_clone_to_owned().unwrap(), sockopt::SndBuf, &1).unwrap();
+        let (ours, theirs, fds) = with_descriptors();
+        sockets(&fds).iter().for_each(|socket| setsockopt(socket, sockopt::SndBuf, &1).unwrap());
         let child = |connection: Connection| {
             while let Ok(message) = connection.recv::<(u8, u32, String)>() {
                 connection.send(&message).unwrap();
@@ -338,11 +429,13 @@ fn messages_pass_although_somebody_has_made_the_buffers_tiny() {
 }
 
 #[test]
-fn a_socket_that_somebody_has_made_non_blocking_is_waited_for_all_the_same() {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+fn what_somebody_has_made_non_blocking_is_waited_for_all_the_same() {
     in_a_process_of_its_own(|| {
-        let (ours, theirs) = pipe().unwrap();
-        fcntl(ours.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let (ours, theirs, fds) = with_descriptors();
+        for fd in fds.into_iter().map(borrowed) {
+            let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap());
+            fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+        }
         let child = |connection: Connection| {
             asleep(nix::unistd::getppid().as_raw());
             connection.send("awake").unwrap();
@@ -354,5 +447,59 @@ fn a_socket_that_somebody_has_made_non_blocking_is_waited_for_all_the_same() {
         (0..2000u64).for_each(|number| ours.send(&number).unwrap());
         drop(ours);
         ends_well(process);
+    });
+}
+
+#[test]
+fn a_reader_killed_at_any_instant_takes_one_message_along_at_most() {
+    with_every_start_method(|method| {
+        let mut random = Random(method as u64);
+        for _ in 0..8 {
+            let (receiver, sender) = one_way_pipe().unwrap();
+            let read = |receiver: Receiver| while receiver.recv::<(u8, u32, String)>().is_ok() {};
+            let mut reader = started(method, read, receiver.try_clone().unwrap());
+            let writer = started(method, send_for_ever_or_until_the_end, (0, sender));
+            let received = |receiver: &Receiver| receiver.recv::<(u8, u32, String)>().unwrap();
+            let killed_at = Instant::now() + Duration::from_micros(random.below(6000));
+            let mut last = received(&receiver).1;
+            while Instant::now() < killed_at {
+                last = last.max(received(&receiver).1);
+            }
+            reader.kill();
+            reader.join().unwrap();
+            // What the reader has had is unknown, and from now on nothing is missing.
+            let first = received(&receiver);
+            assert!(first.1 > last && first == message(0, first.1));
+            let mut next = first.1 + 1;
+            let mut missing = 0;
+            while next < first.1 + 50 {
+                let message = received(&receiver);
+                assert!(message == self::message(0, message.1));
+                assert!(message.1 >= next, "in order");
+                missing += message.1 - next;
+                next = message.1 + 1;
+            }
+            // The one that the reader had a token of may be in between.
+            assert!(missing <= 1, "{missing} messages are missing");
+            drop(receiver);
+            ends_well(writer);
+        }
+    });
+}
+
+fn send_for_ever_or_until_the_end((writer, sender): (u8, Sender)) {
+    let end = (0..).find_map(|number| sender.send(&message(writer, number)).err()).unwrap();
+    assert!(matches!(end, Error::Disconnected), "{end}");
+}
+
+#[test]
+fn a_closed_end_is_an_error_also_where_its_signal_would_kill() {
+    in_a_process_of_its_own(|| {
+        // SAFETY: no handler.
+        unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.unwrap();
+        let (one, other) = pipe().unwrap();
+        drop(other);
+        assert!(matches!(one.send("nobody reads it"), Err(Error::Disconnected)));
+        assert!(matches!(one.send(&"x".repeat(10_000)), Err(Error::Disconnected)));
     });
 }

@@ -41,10 +41,11 @@ fn an_end_is_not_taken_for_another_kind_of_end() {
     one.send(&sender).unwrap();
     let error = other.recv::<Receiver>().unwrap_err();
     assert!(error.to_string().contains("what was sent is not a Receiver"), "{error}");
-    // Looks like a sender, but its descriptor is a file.
-    one.send(&(3u8, Descriptor::new(std::fs::File::open("/dev/null").unwrap()))).unwrap();
-    let error = other.recv::<Sender>().unwrap_err();
-    assert!(error.to_string().contains("what was sent is not a Sender"), "{error}");
+    // Looks like a receiver, but its descriptors are a file's.
+    let file = || Descriptor::new(std::fs::File::open("/dev/null").unwrap());
+    one.send(&(Some(file()), None::<()>, file())).unwrap();
+    let error = other.recv::<Receiver>().unwrap_err();
+    assert!(error.to_string().contains("not an end of a connection"), "{error}");
 }
 
 #[test]

@@ -21,10 +21,15 @@ fn values_of_all_shapes_arrive_as_they_were_sent() {
     }
 }
 
-/// Around what a packet holds, a socket's buffer, and above.
-const LENGTHS: [usize; 12] = [
+/// Around what a packet of a pipe and one of a socket holds, a socket's buffer,
+/// and above.
+const LENGTHS: [usize; 16] = [
     0,
     1,
+    4091,
+    4092,
+    4093,
+    4096,
     (1 << 16) - 4,
     (1 << 16) - 1,
     1 << 16,

@@ -134,20 +134,23 @@ fn a_thousand_objects_and_proxies_leave_nothing() {
     in_a_process_of_its_own(|| {
         let manager = Manager::start().unwrap();
         let open = manager.create(|()| (), ()).unwrap();
-        let (before, ours) = (descriptors(&open), open_descriptors().len());
         let list = manager.list().unwrap();
+        // What is made once, at the first need, is not counted.
+        list.push(manager.value(0).unwrap()).unwrap();
+        drop(list.pop().unwrap());
+        let (before, ours) = (descriptors(&open), open_descriptors().len());
         for n in 0..1000 {
             list.push(manager.value(n).unwrap()).unwrap();
         }
         // References, not connections, are what a process has many of. The
         // manager closes its end of a connection a moment after the client.
-        while descriptors(&open) != before {}
+        while descriptors(&open) > before {}
         let values = in_parts(&list);
         assert_eq!(values.len(), 1000);
         assert_eq!(values[999].get().unwrap(), 999);
         assert_eq!(open_descriptors().len(), ours);
         drop((values, list));
-        while descriptors(&open) != before {}
+        while descriptors(&open) > before {}
     });
 }
 
