@@ -11,10 +11,11 @@ mod bench;
 mod cells;
 mod deaths;
 mod isolation;
+pub mod pools;
 
 pub use answers::gives_right_answers;
 pub use bench::bench_workloads;
-pub use deaths::{dies_with_its_parent, reports_dead_workers};
+pub use deaths::{dies_with_its_parent, survives_dead_workers};
 pub use isolation::{Isolated, isolated};
 
 use std::num::NonZeroUsize;

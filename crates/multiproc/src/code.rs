@@ -28,6 +28,10 @@ pub(crate) enum Purpose {
     Entry = 1,
     Task = 2,
     Call = 3,
+    /// What a worker of a pool calls with encoded values.
+    Job = 4,
+    /// What a worker of a pool calls before its first task, or after its last.
+    Hook = 5,
 }
 
 /// The place of a function in the executable, ready to be sent.

@@ -7,12 +7,12 @@ mod kind;
 use std::{fmt, io, ops::Range, time::Duration};
 
 pub(crate) use advice::hint;
-use advice::{during, indices, memory_hint, never_began, panic_hint, why};
+use advice::{during, indices, memory_hint, never_began, on_lines_of_its_own, panic_hint, why};
 
 use crossing::Words;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExitStatus, StartMethod, WhyBroken};
+use crate::{ExitStatus, StartMethod, WhyBroken, codec};
 
 /// The result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -222,22 +222,104 @@ pub enum Error {
     },
 
     /// A worker ended while it was needed.
-    #[error("worker process {pid} {status}{}{}", during(*task), why(*status))]
+    #[error("worker `{name}` ({pid}) {status}{}{}", during(*task), why(*status))]
     WorkerDied {
         /// The worker.
         pid: i32,
+        /// Its name.
+        name: String,
         /// How it ended.
         status: ExitStatus,
-        /// The task that it was executing, if any.
+        /// The task that it was executing, if any: the index of its input.
         task: Option<usize>,
     },
 
     /// A task panicked; the worker and all other tasks are unharmed.
-    #[error("task {task} panicked at {message}")]
+    #[error("task {task} panicked at {message}{}", on_lines_of_its_own(backtrace.as_deref()))]
     TaskPanicked {
-        /// Index of the task.
+        /// Index of the task's input.
         task: usize,
         /// File, line, column and message of the panic.
+        message: String,
+        /// The calls that led there, if the pool was told to ask for them.
+        backtrace: Option<String>,
+    },
+
+    /// The argument or the result of a task cannot cross; all other tasks are
+    /// unharmed.
+    #[error("the {what} of task {task} cannot cross to another process: {why}")]
+    TaskValue {
+        /// Index of the task's input.
+        task: usize,
+        /// `argument` or `result`.
+        #[serde(deserialize_with = "crossing::words")]
+        what: Words,
+        /// What was wrong.
+        why: String,
+    },
+
+    /// A task took longer than it may; its worker was killed and replaced.
+    #[error(
+        "task {task} took longer than its deadline of {limit:?}; worker `{name}` ({pid}), which \
+         executed it, was killed and replaced\nhelp: allow more time, or let the task ask \
+         `is_asked_to_stop()` and give it a soft deadline"
+    )]
+    DeadlineExceeded {
+        /// Index of the task's input.
+        task: usize,
+        /// The worker that executed it.
+        pid: i32,
+        /// Its name.
+        name: String,
+        /// How long it might have taken.
+        limit: Duration,
+    },
+
+    /// Somebody cancelled what this is the result of.
+    #[error("cancelled")]
+    Cancelled,
+
+    /// A result that can be had once was taken.
+    #[error("this result was taken already\nhelp: keep what `get` or `get_timeout` gives")]
+    OutcomeTaken,
+
+    /// The pool takes no more tasks.
+    #[error("the pool is closed\nhelp: ask it for what you need before `close`, or build another")]
+    PoolClosed,
+
+    /// Two wishes of a pool that exclude each other.
+    #[error(
+        "a pool cannot begin tasks again and begin none twice\nhelp: use `retries` or \
+         `at_most_once`, not both"
+    )]
+    RetriesAtMostOnce,
+
+    /// A pool that may still be given tasks cannot be waited for.
+    #[error(
+        "the pool is still open\nhelp: call `close()` before `join()`, or `shutdown()` for both"
+    )]
+    PoolOpen,
+
+    /// A pool's workers cannot be replaced any more.
+    #[error(
+        "{deaths} workers in a row have ended before they had done anything; the last: {last}\n\
+         help: does the initialiser work, and does the memory limit leave room to start?"
+    )]
+    WorkersKeepDying {
+        /// How many.
+        deaths: u32,
+        /// What became of the last one.
+        last: String,
+    },
+
+    /// The initialiser of a pool's worker has failed.
+    #[error("the initialiser of worker `{name}` ({pid}) failed: {message}")]
+    InitialiserFailed {
+        /// The worker.
+        pid: i32,
+        /// Its name.
+        name: String,
+        /// Place and message of the panic, or why it could not be called.
         message: String,
     },
 
@@ -247,8 +329,8 @@ pub enum Error {
 
     /// The pool was dropped, which killed its workers.
     #[error(
-        "the pool was dropped before this was done\nhelp: call `shutdown`, which finishes what was \
-         asked for, or get the results first"
+        "the pool was dropped or terminated before this was done\nhelp: call `shutdown`, which \
+         finishes what was asked for, or get the results first"
     )]
     PoolDropped,
 
@@ -530,6 +612,31 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// No room in this process for what somebody has sent.
+    pub(crate) fn no_memory(bytes: usize) -> Self {
+        Self::Memory { bytes, source: io::Error::from_raw_os_error(libc::ENOMEM) }
+    }
+
+    /// The same for one more of those whom it concerns, as it would arrive in
+    /// another process.
+    pub(crate) fn again(&self) -> Self {
+        let copy = codec::encode(self).and_then(|copy| codec::decode(&copy.bytes, Vec::new()));
+        copy.unwrap_or_else(|not_copied| not_copied)
+    }
+
+    /// Whether it concerns all tasks of a pool, now and later.
+    pub(crate) const fn is_of_the_pool(&self) -> bool {
+        matches!(
+            self,
+            Self::WorkersKeepDying { .. }
+                | Self::PoolDropped
+                | Self::PoolClosed
+                | Self::Cancelled
+                | Self::NotInherited
+                | Self::Broken
+        )
+    }
+
     pub(crate) const fn from_dead_owner(pid: u32) -> Self {
         Self::OwnerDied { pid: pid as i32 }
     }

@@ -108,11 +108,12 @@ mod futex;
 mod manager;
 mod memory;
 mod polling;
-mod pool;
+pub mod pool;
 mod process;
 mod queue;
 mod shared;
 mod socket;
+mod start_config;
 mod start_method;
 mod sync;
 mod task;
@@ -131,7 +132,6 @@ pub use manager::{
     ValueProxy,
 };
 pub use memory::SharedMemory;
-pub use pool::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
 pub use process::{
     ActiveChild, Child, CurrentProcess, ExitStatus, Inheritance, ParentProcess, Process,
     active_children, current_process, parent_process, start,
@@ -141,6 +141,7 @@ pub use shared::{
     Integer, Item, RawArray, RawValue, ShareableList, SharedArray, SharedArrayGuard, SharedValue,
     SharedValueGuard,
 };
+pub use start_config::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
 pub use start_method::{StartMethod, UnknownStartMethod, default_start_method, set_start_method};
 pub use sync::{
     AcquireError, Barrier, BoundedSemaphore, Condition, ConditionGuard, ConditionLock, Event, Lock,

@@ -1,9 +1,13 @@
 //! What a worker executes again and again.
 
 use std::{
+    backtrace::Backtrace,
     cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe, PanicHookInfo},
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytemuck::{AnyBitPattern, NoUninit, Pod};
@@ -39,6 +43,27 @@ impl TaskFn {
             run: |context, _, chunk| {
                 let context = bytemuck::pod_read_unaligned(context);
                 conjure::<F>()(context, bytemuck::cast_slice_mut(chunk));
+            },
+        }
+    }
+
+    /// A task that computes a chunk of one array from a chunk of another.
+    ///
+    /// Context: the bytes of one `C`. Input and output: the chunks, aligned
+    /// for `I` and `O`.
+    pub fn map_chunk<C, I, O, F>(_: F) -> Self
+    where
+        C: AnyBitPattern,
+        I: Pod,
+        O: Pod,
+        F: Fn(C, &[I], &mut [O]) + Copy + Send + 'static,
+    {
+        Self {
+            run: |context, input, output| {
+                let context = bytemuck::pod_read_unaligned(context);
+                let (input, output) =
+                    (bytemuck::cast_slice(input), bytemuck::cast_slice_mut(output));
+                conjure::<F>()(context, input, output);
             },
         }
     }
@@ -97,10 +122,15 @@ impl TaskFn {
 pub struct TaskPanic {
     /// File, line, column and message.
     pub message: String,
+    /// The calls that led there, if they were asked for.
+    pub backtrace: Option<String>,
 }
 
+/// Whether a panic that is kept is kept with its backtrace.
+static WANTS_BACKTRACES: AtomicBool = AtomicBool::new(false);
+
 thread_local! {
-    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LAST_PANIC: RefCell<Option<TaskPanic>> = const { RefCell::new(None) };
     /// Inside of [`TaskPanic::catch`].
     static IS_CATCHING: Cell<bool> = const { Cell::new(false) };
 }
@@ -114,6 +144,11 @@ impl TaskPanic {
         panic::set_hook(Box::new(|info| {
             LAST_PANIC.with(|last| *last.borrow_mut() = Some(describe(info)));
         }));
+    }
+
+    /// Makes this process keep the backtraces of panics too.
+    pub(crate) fn want_backtraces() {
+        WANTS_BACKTRACES.store(true, Relaxed);
     }
 
     /// Makes this process keep the place and message of a panic, and print
@@ -161,21 +196,25 @@ impl TaskPanic {
     }
 
     fn take() -> Self {
-        Self { message: Self::captured().unwrap_or_else(|| "an unknown place".to_owned()) }
+        LAST_PANIC
+            .take()
+            .unwrap_or_else(|| Self { message: "an unknown place".to_owned(), backtrace: None })
     }
 
-    /// The last panic that was kept and not told yet.
+    /// Place and message of the last panic that was kept and not told yet.
     pub(crate) fn captured() -> Option<String> {
-        LAST_PANIC.with(|last| last.borrow_mut().take())
+        LAST_PANIC.take().map(|last| last.message)
     }
 }
 
-fn describe(info: &PanicHookInfo<'_>) -> String {
+fn describe(info: &PanicHookInfo<'_>) -> TaskPanic {
     let message = info.payload_as_str().unwrap_or("a payload that is not a string");
-    match info.location() {
+    let message = match info.location() {
         Some(place) => format!("{place}: {message}"),
         None => message.to_owned(),
-    }
+    };
+    let backtrace = || Backtrace::force_capture().to_string();
+    TaskPanic { message, backtrace: WANTS_BACKTRACES.load(Relaxed).then(backtrace) }
 }
 
 #[cfg(test)]

@@ -18,42 +18,40 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytemuck::{Pod, Zeroable};
 use pipe_pool::Pool;
+use serde::{Deserialize, Serialize};
 
 /// What a process is told.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Work {
-    name: u32,
+    name: char,
     units: u32,
     unit_ms: u32,
 }
 
 /// What it answers.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Log {
-    pid: u64,
+    pid: u32,
     started_ms: u64,
 }
 
 fn work_log(work: Work) -> Log {
     let Work { name, units, unit_ms } = work;
-    let (pid, name) = (process::id(), char::from_u32(name).unwrap_or('?'));
+    let pid = process::id();
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let unit = if units == 1 { "unit" } else { "units" };
     println!("process {pid}: {name} waits {units} {unit}");
     thread::sleep(Duration::from_millis(u64::from(units * unit_ms)));
     println!("process {pid}: {name} is done");
-    Log { pid: pid.into(), started_ms: since_1970.as_millis() as u64 }
+    Log { pid, started_ms: since_1970.as_millis() as u64 }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     pipe_pool::init(); // child processes start here and never return
     let unit_ms = env::args().nth(1).map_or(Ok(100), |unit| unit.parse())?;
     let items = [('A', 5), ('B', 2), ('C', 1), ('D', 3)];
-    let work = items.map(|(name, units)| Work { name: name.into(), units, unit_ms });
+    let work = items.map(|(name, units)| Work { name, units, unit_ms });
 
     let pool = Pool::builder().workers(2).build()?;
     let logs = pool.map(work_log, work)?;

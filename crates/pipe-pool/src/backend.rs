@@ -1,9 +1,12 @@
 //! The pool as a strategy to be measured.
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Job, Loaded, Running, Workload};
-use multiproc::{Error, StartMethod};
+use harness::{Backend, BackendError, Configuration, FailureKind, Job, Running, Workload};
+use multiproc::{
+    Error, StartMethod,
+    pool::{Bulk, Chunks},
+};
 
-use crate::Pool;
+use crate::{Array, Pipes, Pool};
 
 /// The pipe pool for `configuration`.
 ///
@@ -35,44 +38,44 @@ impl Backend for PipePool {
 }
 
 struct Started {
-    loaded: Option<Loaded>,
+    loaded: Option<(Job, Array<u64>)>,
     pool: Pool,
 }
 
 impl Running for Started {
     fn load(&mut self, job: Job) -> Result<(), BackendError> {
         self.loaded = None;
-        self.loaded = Some(Loaded::new(job)?);
+        let len = job.buffer_len().ok_or_else(|| BackendError::out_of_memory(&job))?;
+        self.loaded = Some((job, self.pool.array(len).map_err(failure)?));
         Ok(())
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {
-        if let Some(loaded) = &mut self.loaded {
-            visit(0, &mut loaded.buffer);
+        if let Some((_, buffer)) = &mut self.loaded {
+            visit(0, buffer);
         }
     }
 
     fn run(&mut self) -> Result<(), BackendError> {
-        let Some(Loaded { job, buffer }) = &mut self.loaded else { return Ok(()) };
-        let (tasks, chunk_len, size) = (job.tasks, job.stretch_len(), job.task_size as u64);
-        let pool = &self.pool;
+        let Some((job, buffer)) = &mut self.loaded else { return Ok(()) };
+        let chunks = Chunks { len: job.stretch_len(), count: job.tasks };
+        let size = job.task_size as u64;
+        let call = self.pool.call();
         // Each arm is a task function of its own: what crosses is its place.
         match job.workload {
             Workload::SumOfSquares => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, sum| {
+                Pipes::change_chunks(&call, buffer, chunks, size, |n: u64, sum| {
                     Workload::SumOfSquares.run_task(n as usize, sum);
                 })
             }
             Workload::Square => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, chunk| {
+                Pipes::change_chunks(&call, buffer, chunks, size, |n: u64, chunk| {
                     Workload::Square.run_task(n as usize, chunk);
                 })
             }
-            Workload::Cube => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, chunk| {
-                    Workload::Cube.run_task(n as usize, chunk);
-                })
-            }
+            Workload::Cube => Pipes::change_chunks(&call, buffer, chunks, size, |n: u64, chunk| {
+                Workload::Cube.run_task(n as usize, chunk);
+            }),
         }
         .map_err(failure)
     }

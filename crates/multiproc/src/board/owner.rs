@@ -301,7 +301,7 @@ impl Board {
     fn failure_of_job(&self) -> Result<()> {
         match self.failure() {
             None => Ok(()),
-            Some((task, message)) => Err(Error::TaskPanicked { task, message }),
+            Some((task, message)) => Err(Error::TaskPanicked { task, message, backtrace: None }),
         }
     }
 

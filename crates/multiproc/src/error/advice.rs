@@ -29,6 +29,11 @@ pub(super) fn panic_hint(message: &str) -> &'static str {
      expected return a `Result`"
 }
 
+/// A longer text below a message.
+pub(super) fn on_lines_of_its_own(text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| format!("\n{text}"))
+}
+
 /// What may have ended a process in this way, and where to look.
 pub(super) fn why(status: ExitStatus) -> &'static str {
     match -status.code {

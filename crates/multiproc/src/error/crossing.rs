@@ -84,7 +84,12 @@ mod tests {
             Error::OtherKind { sent: "a", wanted: "b", receive_with: "recv" },
             Error::BufferTooShort { message: vec![1, 2], room: 1 },
             Error::BrokenBarrier { why: WhyBroken::Aborted { pid: 3 } },
-            Error::WorkerDied { pid: 3, status: ExitStatus::KILLED, task: Some(7) },
+            Error::WorkerDied {
+                pid: 3,
+                name: "n".to_owned(),
+                status: ExitStatus::KILLED,
+                task: Some(7),
+            },
             Error::NeverBegan {
                 name: "n".to_owned(),
                 pid: 3,

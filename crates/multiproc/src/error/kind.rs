@@ -21,6 +21,9 @@ impl Error {
             | Self::StartMethodSet { .. }
             | Self::NoWorkers
             | Self::NoParties
+            | Self::PoolClosed
+            | Self::PoolOpen
+            | Self::RetriesAtMostOnce
             | Self::TooLarge { .. }
             | Self::OutOfRange { .. }
             | Self::DoesNotFit { .. } => "unsupported",
@@ -31,13 +34,21 @@ impl Error {
             | Self::ManagerEnded { .. }
             | Self::ManagerDied { .. }
             | Self::WorkerDied { .. }
+            | Self::WorkersKeepDying { .. }
+            | Self::InitialiserFailed { .. }
             | Self::Broken
             | Self::PoolDropped => "worker-died",
             Self::TaskPanicked { .. }
             | Self::ProcessPanicked { .. }
             | Self::CallPanicked { .. } => "task-panicked",
-            Self::TimedOut | Self::WouldBlock | Self::Full | Self::Empty => "timed-out",
+            Self::DeadlineExceeded { .. }
+            | Self::TimedOut
+            | Self::WouldBlock
+            | Self::Full
+            | Self::Empty => "timed-out",
             Self::Closed
+            | Self::Cancelled
+            | Self::OutcomeTaken
             | Self::TooManyTasksDone
             | Self::ReleasedTooOften { .. }
             | Self::ForeignGuard => "misuse",
@@ -48,6 +59,7 @@ impl Error {
             | Self::BufferTooShort { .. }
             | Self::NotAMessage { .. }
             | Self::Encode { .. }
+            | Self::TaskValue { .. }
             | Self::Decode { .. }
             | Self::Garbled { .. }
             | Self::Damaged { .. }

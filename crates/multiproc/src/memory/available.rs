@@ -2,7 +2,10 @@
 
 use std::{fs, io, path::Path};
 
-use nix::sys::resource::{Resource, getrlimit};
+use nix::{
+    sys::resource::{Resource, getrlimit},
+    unistd::{SysconfVar, sysconf},
+};
 
 /// So little is not worth a look at what is available, which costs some
 /// hundred microseconds and would be part of every pool's start.
@@ -49,6 +52,14 @@ fn bytes_in(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
+}
+
+/// Bytes of memory that the machine has.
+pub(crate) fn physical() -> usize {
+    let number =
+        |name| sysconf(name).ok().flatten().and_then(|number| usize::try_from(number).ok());
+    let pages = number(SysconfVar::_PHYS_PAGES).unwrap_or(usize::MAX);
+    pages.saturating_mul(number(SysconfVar::PAGE_SIZE).unwrap_or(4096))
 }
 
 /// The size of a file, in bytes, that this process may make.

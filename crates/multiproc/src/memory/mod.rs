@@ -30,7 +30,7 @@ use nix::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) use available::{file_size_limit, may_be_file, may_be_taken};
+pub(crate) use available::{file_size_limit, may_be_file, may_be_taken, physical};
 pub(crate) use placed::{Placed, SharedLayout, fingerprint};
 pub(crate) use words::{WORD, Words};
 

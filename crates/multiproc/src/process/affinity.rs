@@ -23,7 +23,7 @@ pub(super) fn check(cores: &[usize]) -> Result<()> {
 }
 
 /// Pins this thread, and those that it will start, to `cores`.
-pub(super) fn pin(cores: &[usize]) -> Result<()> {
+pub(crate) fn pin(cores: &[usize]) -> Result<()> {
     let refused = |source| Error::CoresNotAvailable { cores: cores.to_vec(), source };
     let mut wanted = CpuSet::new();
     for &core in cores {

@@ -55,6 +55,12 @@ impl Child {
         Self { process }
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.process.name()
+    }
+
     /// The process id.
     #[must_use]
     pub const fn pid(&self) -> i32 {

@@ -21,7 +21,8 @@ use std::{
 use nix::unistd::Pid;
 
 use super::{
-    BEGINS_WITHIN, Biography, Birth, Child, Inheritance, Order, die_with_parent, exec, make_line,
+    BEGINS_WITHIN, Biography, Birth, Child, Inheritance, Order, die_with_parent, exec, fork,
+    make_line,
     newborn::Newborn,
     sibling::Siblings,
     supervised::{LAST_BREATH, Supervised, kill_and_reap},
@@ -74,6 +75,23 @@ pub(super) fn start(mut order: Order) -> Result<Supervised> {
     Ok(process.on_line(line))
 }
 
+/// A server that is a copy of this process as it is now; `None` if that cannot
+/// fork.
+pub(super) fn fork_here() -> Result<Option<Arc<Server>>> {
+    let server = Server::begin(StartMethod::Fork, "nursery", fork::start)?;
+    Ok(server.can_fork.then(|| Arc::new(server)))
+}
+
+/// Starts a process from a server that is not replaced if it has died.
+pub(super) fn start_from(server: &Server, mut order: Order) -> Result<Supervised> {
+    let refused = |source| Error::Start { method: StartMethod::Fork, source };
+    let line = make_line(&mut order).map_err(refused)?;
+    let birth = Birth::new(order.biography, order.entry, order.inheritance);
+    let pid = server.fork(&birth).flatten().map_err(refused)?;
+    let process = Supervised::new(&birth.biography.name, pid).map_err(refused)?;
+    Ok(process.on_line(line))
+}
+
 /// This process's server; starts one if there is none.
 fn current() -> Result<Arc<Server>> {
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,13 +125,22 @@ fn replace(dead: &Arc<Server>) -> Result<Arc<Server>> {
 
 impl Server {
     fn launch() -> Result<Self> {
-        let refused = |source| Error::Start { method: StartMethod::ForkServer, source };
+        Self::begin(StartMethod::ForkServer, "forkserver", exec::start)
+    }
+
+    /// A server that `start` starts.
+    fn begin(
+        method: StartMethod,
+        name: &str,
+        start: fn(Order) -> Result<Supervised>,
+    ) -> Result<Self> {
+        let refused = |source| Error::Start { method, source };
         let (ours, theirs) = UnixStream::pair().map_err(refused)?;
         let socket = ParentEnd::new(ours);
         let (newborn, file) = Newborn::new().map_err(refused)?;
         let descriptors = vec![theirs.into(), file];
-        let process = Child::new(exec::start(Order {
-            biography: Biography::of_child("forkserver", StartMethod::ForkServer),
+        let process = Child::new(start(Order {
+            biography: Biography::of_child(name, method),
             entry: EntryPoint::new(serve),
             inheritance: Inheritance { payload: Vec::new(), descriptors },
             has_line: false,

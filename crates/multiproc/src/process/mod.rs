@@ -17,6 +17,7 @@ mod newborn;
 mod parent_death;
 mod registry;
 mod sibling;
+mod starter;
 mod supervised;
 mod target;
 
@@ -26,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use affinity::pin;
 pub(crate) use biography::Biography;
 pub(crate) use birth::Birth;
 pub use child::{Child, ExitStatus};
@@ -38,6 +40,7 @@ pub(crate) use identity::{Identity, this_process};
 pub(crate) use line::say_begun;
 pub(crate) use parent_death::die_with_parent;
 pub use registry::{ActiveChild, active_children};
+pub(crate) use starter::Starter;
 pub(crate) use supervised::{LAST_BREATH, keep_exit_statuses};
 
 use crate::{EntryPoint, Error, Result, StartMethod, bootstrap};

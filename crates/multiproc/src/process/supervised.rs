@@ -225,7 +225,12 @@ impl Supervised {
             Some(line) if !line.has_begun() => self.never_began(status),
             _ => None,
         }
-        .unwrap_or(Error::WorkerDied { pid: self.pid, status, task: None })
+        .unwrap_or(Error::WorkerDied {
+            pid: self.pid,
+            name: self.name.clone(),
+            status,
+            task: None,
+        })
     }
 
     /// The error for an end with `status` of a process that has not said that it

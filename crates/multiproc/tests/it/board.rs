@@ -83,7 +83,7 @@ fn a_worker_that_ends_in_a_task_is_told_with_pid_code_and_task() {
         }
     });
     let error = board.execute(task, &[], 100, None, array.stretches_mut(1)).unwrap_err();
-    let Error::WorkerDied { pid, status, task: Some(50) } = &error else { panic!("{error}") };
+    let Error::WorkerDied { pid, status, task: Some(50), .. } = &error else { panic!("{error}") };
     assert!(pids.contains(pid) && status.code == 42, "{error}");
     let after = board.execute(DOUBLE(), &[], 1, None, array.stretches_mut(1));
     assert!(matches!(after, Err(Error::Broken)));

@@ -1,34 +1,17 @@
-//! The pool passes the suite of every backend, with every start method; so do
-//! its results that are on their way, and its examples.
+//! The pool passes the suite of every backend and that of every kind of pool,
+//! with every start method; and its examples print what they promise.
 
-mod async_results;
-mod deaths;
-mod door;
 mod examples;
-mod methods;
 
 use std::time::Duration;
 
 use conformance::pool;
 use harness::{StartMethod, Strategy};
-use pipe_pool::Pool;
 
-/// Longer than anything here takes on a machine that is not on fire.
+/// Longer than an example takes on a machine that is not on fire.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
-/// Runs `test` with a pool of two workers, once with every start method, each
-/// time in a process of its own that must leave nothing behind.
-fn with_pools_of_two<F: Fn(Pool) + Copy + Send + 'static>(test: F) {
-    for method in pipe_pool::StartMethod::ALL {
-        eprintln!("with {method}:");
-        conformance::isolated(WATCHDOG, vec![method as u8], move |payload| {
-            let method = pipe_pool::StartMethod::ALL[payload[0] as usize];
-            let pool = Pool::builder().workers(2).start_method(method).build();
-            test(pool.unwrap_or_else(|error| panic!("{error}")));
-        })
-        .passes();
-    }
-}
+conformance::pool_suite!(pipe_pool::Pipes);
 
 fn strategy(start_method: StartMethod) -> Strategy {
     pool("pipe-pool", start_method)
@@ -50,9 +33,9 @@ fn every_answer_is_right_with_spawn() {
 }
 
 #[test]
-fn dead_workers_are_reported_with_every_start_method() {
+fn it_survives_dead_workers_with_every_start_method() {
     for method in StartMethod::ALL {
-        conformance::reports_dead_workers(pipe_pool::backend, &strategy(method));
+        conformance::survives_dead_workers(pipe_pool::backend, &strategy(method));
     }
 }
 

@@ -23,13 +23,6 @@ fn every_answer_is_right_with_spawn() {
 }
 
 #[test]
-fn dead_workers_are_reported_with_every_start_method() {
-    for method in StartMethod::ALL {
-        conformance::reports_dead_workers(shm_pool::backend, &strategy(method));
-    }
-}
-
-#[test]
 fn nothing_outlives_a_killed_parent_with_any_start_method() {
     for method in StartMethod::ALL {
         conformance::dies_with_its_parent(shm_pool::backend, &strategy(method));

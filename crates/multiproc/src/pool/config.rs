@@ -1,0 +1,107 @@
+//! What a pool is told when it is built.
+
+use std::{num::NonZeroU64, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use super::{jobs::Policy, statistics::Statistics, status::Status, worker::Orders};
+use crate::{
+    Inheritance, Result, StartMethod, Token,
+    codec::{self, Encoded},
+    cpu_count,
+    memory::Placed,
+};
+
+/// Where a pool's workers run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pinning {
+    /// Wherever the system puts them.
+    #[default]
+    None,
+    /// Worker i on the i-th core that this process may use, and from the first
+    /// one again when there are more workers.
+    Spread,
+    /// Worker i on the i-th of these cores, numbered as in `/proc/cpuinfo`,
+    /// and from the first one again when there are more workers.
+    Cores(Vec<usize>),
+}
+
+pub(super) struct Config {
+    pub(super) workers: NonZeroUsize,
+    pub(super) start_method: StartMethod,
+    /// Prefix of the workers' names.
+    pub(super) name: String,
+    pub(super) start_timeout: Duration,
+    /// The core of each worker, from the first again when they are used up.
+    pub(super) cores: Vec<usize>,
+    pub(super) memory_cap: Option<u64>,
+    pub(super) max_tasks: Option<NonZeroU64>,
+    pub(super) wants_backtraces: bool,
+    pub(super) initialiser: Option<Initialiser>,
+    pub(super) exit_hook: Option<Token>,
+    /// Of calls that do not say otherwise.
+    pub(super) policy: Policy,
+    pub(super) progress: Option<Progress>,
+}
+
+/// What every worker runs before its first task.
+pub(super) struct Initialiser {
+    pub(super) token: Token,
+    /// Makes a copy of its argument for one more worker.
+    pub(super) encode: Box<dyn Fn() -> Result<Encoded> + Send>,
+}
+
+/// Somebody who wants to be told how the pool gets on.
+#[derive(Clone)]
+pub(super) struct Progress {
+    pub(super) every: Duration,
+    pub(super) tell: Arc<dyn Fn(&Statistics) + Send + Sync>,
+}
+
+/// A worker or parent that waits looks this often before it sleeps, if there
+/// is a core to spare: some 50 µs, about what waking a sleeper costs, so that
+/// waiting never costs more than twice the best that could have been done
+/// (Karlin et al., "Competitive randomized algorithms for nonuniform
+/// problems", 1990).
+const SPIN_WITH_CORES_TO_SPARE: u32 = 2_000;
+
+/// Otherwise a worker looks for some 5 µs, which bridges back-to-back jobs
+/// and is less than a time slice by far.
+const SPIN_WITHOUT: u32 = 200;
+
+impl Config {
+    /// Looks at an empty stream before they sleep, of a worker and of the parent.
+    pub(super) fn spins(&self) -> (u32, u32) {
+        match self.workers.cmp(&cpu_count()) {
+            std::cmp::Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
+            std::cmp::Ordering::Equal => (SPIN_WITHOUT, 0),
+            // A spinner would hold up the work that it waits for.
+            std::cmp::Ordering::Greater => (0, 0),
+        }
+    }
+
+    /// What the worker in `seat` is born with.
+    pub(super) fn inheritance(
+        &self,
+        seat: usize,
+        status: &Placed<Status>,
+        streams: Vec<std::os::fd::OwnedFd>,
+    ) -> Result<Inheritance> {
+        let Encoded { bytes: status, mut descriptors } = codec::encode(status)?;
+        let argument = self.initialiser.as_ref().map(|hook| (hook.encode)()).transpose()?;
+        let (argument, argument_descriptors) =
+            argument.map(|argument| (argument.bytes, argument.descriptors)).unzip();
+        let orders = Orders {
+            status,
+            transport_descriptors: streams.len(),
+            initialiser: self.initialiser.as_ref().map(|hook| hook.token).zip(argument),
+            exit_hook: self.exit_hook,
+            spin: self.spins().0,
+            writes_at_once: self.policy.at_most_once,
+            wants_backtraces: self.wants_backtraces,
+            memory_cap: self.memory_cap,
+            cores: self.cores.get(seat % self.cores.len().max(1)).copied().into_iter().collect(),
+        };
+        descriptors.extend(streams);
+        descriptors.extend(argument_descriptors.into_iter().flatten());
+        Ok(Inheritance { payload: codec::encode(&orders)?.bytes, descriptors })
+    }
+}

@@ -1,0 +1,130 @@
+//! Frames: what goes through the streams. A header, then as many bytes as it
+//! says.
+//!
+//! The end of a stream between two frames is a clean close; inside one it is
+//! the writer's death.
+
+use std::fmt;
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::status::Tag;
+use crate::Token;
+
+/// Precedes every request.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct RequestHeader {
+    /// One of [`request`].
+    pub(crate) kind: u32,
+    /// Of the task; otherwise 0.
+    pub(crate) tag: Tag,
+    /// Bytes that follow.
+    pub(crate) len: u64,
+}
+
+/// Kinds of requests.
+pub(crate) mod request {
+    /// A [`JobHeader`](super::JobHeader) and the context follow.
+    pub(crate) const JOB: u32 = 1;
+    /// A task's input follows.
+    pub(crate) const TASK: u32 = 2;
+    /// The worker is to end; nothing follows.
+    pub(crate) const END: u32 = 3;
+}
+
+/// What the tasks that follow have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct JobHeader {
+    pub(crate) token: Token,
+    /// One of [`job`].
+    pub(crate) kind: u32,
+    /// Not 0: the parent wants to know when a task was begun.
+    pub(crate) is_timed: u32,
+}
+
+/// Kinds of jobs.
+pub(crate) mod job {
+    /// Input and output are encoded values.
+    pub(crate) const CALL: u32 = 1;
+    /// The output takes the place and the length of the input.
+    pub(crate) const IN_PLACE: u32 = 2;
+    /// The input begins with the length of the output, 8 bytes.
+    pub(crate) const OUT_OF_PLACE: u32 = 3;
+}
+
+/// Precedes every reply.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct ReplyHeader {
+    /// One of [`reply`].
+    pub(crate) kind: u32,
+    /// Of the task; otherwise 0.
+    pub(crate) tag: Tag,
+    /// Bytes that follow.
+    pub(crate) len: u64,
+}
+
+/// Kinds of replies.
+pub(crate) mod reply {
+    /// The worker can take requests; nothing follows.
+    pub(crate) const READY: u32 = 1;
+    /// The task's output follows.
+    pub(crate) const DONE: u32 = 2;
+    /// A [`Failure`](super::Failure) follows, encoded. Without a tag it is the
+    /// initialiser's.
+    pub(crate) const FAILED: u32 = 3;
+    /// A [`PaceReport`](super::PaceReport) follows.
+    pub(crate) const PACE: u32 = 4;
+}
+
+/// How fast the worker is. It comes right behind the answer to the last task
+/// that the worker has, and counts that one.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct PaceReport {
+    /// Tasks executed since the last report.
+    pub(crate) tasks: u64,
+    /// Time that they took.
+    pub(crate) busy_ns: u64,
+}
+
+/// Why a task has no output.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    /// It panicked.
+    Panicked {
+        /// File, line, column and message.
+        message: String,
+        /// If the pool wants it.
+        backtrace: Option<String>,
+    },
+    /// Its argument could not be decoded, or its result not encoded.
+    Value {
+        /// Which of the two.
+        what: ValueOf,
+        /// What was wrong.
+        why: String,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked { message, .. } => write!(f, "{message}"),
+            Self::Value { why, .. } => write!(f, "{why}"),
+        }
+    }
+}
+
+/// Which value of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ValueOf {
+    Argument,
+    Result,
+}
+
+/// Longest encoded [`Failure`]; the worker cuts its texts to fit.
+pub(crate) const MAX_FAILURE: usize = 32 * 1024;

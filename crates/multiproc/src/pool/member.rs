@@ -1,0 +1,249 @@
+//! A worker, as its pool sees it.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    frame::Failure,
+    jobs::Jobs,
+    lane::{Broken, Lane, News, TaskId},
+    status::{Status, Tag, Turn},
+    transport::Stream,
+};
+use crate::{Child, Error, ExitStatus, memory::Placed, process::LAST_BREATH};
+
+/// One worker process and what goes on with it.
+pub(super) struct Member<S> {
+    pub(super) child: Child,
+    pub(super) lane: Lane<S>,
+    status: Placed<Status>,
+    /// Its place among the workers; its successor has the same.
+    pub(super) seat: usize,
+    pub(super) born: Instant,
+    /// It has said that it can take tasks.
+    pub(super) is_ready: bool,
+    /// It was told to end and is not given tasks any more.
+    pub(super) is_leaving: bool,
+    /// Tasks that it was given.
+    pub(super) given: u64,
+    pub(super) answered: u64,
+    pub(super) busy: Duration,
+    unfit: Option<Failure>,
+    doom: Option<Doom>,
+    /// The task that was asked to stop.
+    asked: Option<Tag>,
+}
+
+/// Why the pool kills a worker.
+#[derive(Clone, Copy, Debug)]
+enum Doom {
+    /// Its task took longer than this.
+    TooLong(Duration),
+    /// Nobody wants its task's result any more.
+    Cancelled,
+}
+
+/// What a worker has left behind.
+pub(super) struct Remains {
+    /// Why it is gone, for those whom that concerns.
+    pub(super) error: Error,
+    /// Whether it had never been ready.
+    pub(super) was_unready: bool,
+    /// Whether its end was in order: it was told to end and did.
+    pub(super) is_in_order: bool,
+}
+
+impl<S: Stream> Member<S> {
+    pub(super) fn new(child: Child, stream: S, status: Placed<Status>, seat: usize) -> Self {
+        Self {
+            child,
+            lane: Lane::new(stream),
+            status,
+            seat,
+            born: Instant::now(),
+            is_ready: false,
+            is_leaving: false,
+            given: 0,
+            answered: 0,
+            busy: Duration::ZERO,
+            unfit: None,
+            doom: None,
+            asked: None,
+        }
+    }
+
+    /// Whether it can be given tasks.
+    pub(super) fn can_work(&self) -> bool {
+        self.is_ready && !self.is_leaving && self.doom.is_none()
+    }
+
+    /// Reads what it has said, and enters it in `jobs`.
+    pub(super) fn listen(&mut self, jobs: &mut Jobs) -> (News, Result<(), Broken>) {
+        let mut news = News::default();
+        let heard = self.lane.read(jobs, &mut news);
+        self.is_ready |= news.is_ready;
+        self.answered += news.answered;
+        self.busy += Duration::from_nanos(news.busy_ns);
+        if news.unfit.is_some() {
+            self.unfit = news.unfit.take();
+        }
+        (news, heard)
+    }
+
+    /// Tells it to end once it has done what it was given.
+    pub(super) fn dismiss(&mut self) {
+        if !std::mem::replace(&mut self.is_leaving, true) {
+            self.lane.stage_end();
+        }
+    }
+
+    /// The task that it executes.
+    fn current(&self) -> Option<(Tag, TaskId)> {
+        match self.status.turn() {
+            Turn::Executing(tag) => self.lane.task(tag).map(|task| (tag, task)),
+            Turn::Between(_) => None,
+        }
+    }
+
+    /// Asks its task to stop or kills it if its time is over, or if nobody
+    /// wants the result. How long until this is to be asked again.
+    pub(super) fn keep_time(&mut self, jobs: &Jobs) -> Option<Duration> {
+        /// A task that was cancelled may begin when another one ends.
+        const CANCELLED_AGAIN: Duration = Duration::from_millis(5);
+        if self.doom.is_some() {
+            return None;
+        }
+        let policies = self.lane.in_flight().map(|(_, task)| jobs.policy(task.job));
+        let limit = |policy: &super::jobs::Policy| {
+            let (soft, hard) = (policy.soft_deadline, policy.hard_deadline);
+            soft.into_iter().chain(hard).min()
+        };
+        let mut again = policies.filter_map(limit).min();
+        let has_cancelled = jobs.has_cancelled();
+        if has_cancelled && self.lane.in_flight().any(|(_, task)| jobs.is_cancelled(task.job)) {
+            again = Some(again.unwrap_or(CANCELLED_AGAIN).min(CANCELLED_AGAIN));
+        }
+        again?;
+        let Some((tag, task)) = self.current() else { return again };
+        if has_cancelled && jobs.is_cancelled(task.job) {
+            self.doom_task(tag, Doom::Cancelled);
+            return again;
+        }
+        let policy = jobs.policy(task.job);
+        if !policy.is_timed() {
+            return again;
+        }
+        let elapsed = self.status.elapsed();
+        if let Some(hard) = policy.hard_deadline.filter(|&hard| elapsed >= hard) {
+            self.doom_task(tag, Doom::TooLong(hard));
+            return again;
+        }
+        if policy.soft_deadline.is_some_and(|soft| elapsed >= soft) && self.asked != Some(tag) {
+            self.status.ask_to_stop(tag);
+            self.asked = Some(tag);
+        }
+        let soft = policy.soft_deadline.filter(|_| self.asked != Some(tag));
+        let next = soft.into_iter().chain(policy.hard_deadline).min();
+        let left = next.map(|limit| limit.saturating_sub(elapsed));
+        left.or(again).map(|left| left.max(Duration::from_millis(1)))
+    }
+
+    /// Kills the worker for the sake of a task, if it still executes that.
+    fn doom_task(&mut self, tag: Tag, doom: Doom) {
+        if self.status.doom(tag) {
+            self.doom = Some(doom);
+            self.child.kill();
+        }
+    }
+
+    /// Reaps it, which has ended or is to, and settles what its tasks come to:
+    /// the one that it executed is charged, those that it had not begun are
+    /// given to others, and so are those of which nobody knows, if they may.
+    pub(super) fn bury(mut self, why: Broken, jobs: &mut Jobs) -> Remains {
+        // What it has said before it ended counts.
+        let _ = self.listen(jobs);
+        let (pid, name) = (self.child.pid(), self.child.name().to_owned());
+        let (status, hung_on) = self.await_end();
+        let unfit = self.unfit.take();
+        let has_spoken = self.is_ready || unfit.is_some();
+        let error = move |task: Option<TaskId>| {
+            let task = task.map(|id| id.task as usize);
+            match (&why, &unfit) {
+                (_, Some(failure)) => {
+                    let message = failure.to_string();
+                    Error::InitialiserFailed { pid, name: name.clone(), message }
+                }
+                (Broken::Garbled(what), _) => Error::Garbled { pid, what: what.clone() },
+                (Broken::HungUp, _) if hung_on => {
+                    Error::Garbled { pid, what: "it hung up and lived on".to_owned() }
+                }
+                // Whatever was refused: it was killed for that.
+                (Broken::System(_) | Broken::HungUp, _) => {
+                    Error::WorkerDied { pid, name: name.clone(), status, task }
+                }
+            }
+        };
+        let is_in_order =
+            self.is_leaving && status.success() && self.lane.in_flight_len() == 0 && !hung_on;
+        let name = self.child.name();
+        if !is_in_order {
+            tracing::warn!(target: "multiproc", name, pid, code = status.code, "worker lost");
+        }
+        let told = if has_spoken {
+            error(None)
+        } else {
+            // It may never have begun, which has reasons of its own.
+            match self.child.death(status) {
+                Error::WorkerDied { .. } => error(None),
+                never_began => never_began,
+            }
+        };
+        self.settle(jobs, &error);
+        Remains { error: told, was_unready: !self.is_ready, is_in_order }
+    }
+
+    /// How it ended, and whether it had to be killed for that.
+    fn await_end(&mut self) -> (ExitStatus, bool) {
+        if let Ok(Some(status)) = self.child.wait(Some(LAST_BREATH)) {
+            return (status, false);
+        }
+        self.child.kill();
+        let status = self.child.wait(None).ok().flatten();
+        (status.unwrap_or(ExitStatus::KILLED), true)
+    }
+
+    fn settle(&self, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) {
+        let (executing, last) = match self.status.turn() {
+            Turn::Executing(tag) => (Some(tag), tag),
+            Turn::Between(tag) => (None, tag),
+        };
+        let garbled = matches!(error(None), Error::Garbled { .. });
+        // Those to be given again come in their old order before all others.
+        for (place, (tag, task)) in
+            self.lane.in_flight().enumerate().collect::<Vec<_>>().into_iter().rev()
+        {
+            // In a worker that talks rubbish nobody knows what its status means.
+            let is_charged = if garbled { place == 0 } else { Some(tag) == executing };
+            let was_begun = last.wrapping_sub(tag) <= Tag::MAX / 2;
+            if is_charged {
+                self.charge(task, jobs, error);
+            } else if was_begun && jobs.policy(task.job).at_most_once {
+                jobs.fail(task, error(Some(task)));
+            } else {
+                jobs.give_back(task);
+            }
+        }
+    }
+
+    fn charge(&self, id: TaskId, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) {
+        let (pid, name) = (self.child.pid(), self.child.name());
+        let task = id.task as usize;
+        match self.doom {
+            None => jobs.charge(id, || error(Some(id))),
+            Some(Doom::Cancelled) => jobs.fail(id, Error::Cancelled),
+            Some(Doom::TooLong(limit)) => {
+                let name = name.to_owned();
+                jobs.fail(id, Error::DeadlineExceeded { task, pid, name, limit });
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Who moves the exchange on: whoever waits for something.
+//!
+//! One of those who wait *leads*: it sleeps on the workers, and when it wakes
+//! up it does what there is to do, for everybody's jobs. The others sleep
+//! until something was finished, and one of them leads next. Nobody holds the
+//! lock while it sleeps, so nobody else's question waits for an answer to
+//! its own.
+//!
+//! A blocking call leads for itself, so its result costs one wake-up and the
+//! program needs no thread besides its own, which would forbid `fork`. Results
+//! that nobody waits for need somebody who does: the first asynchronous call
+//! starts a thread that waits for the end of the pool.
+
+use std::{
+    os::fd::AsFd,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    config::{Config, Progress},
+    core::{Core, Sleep},
+    jobs::Concluding,
+    transport::Transport,
+};
+use crate::{Error, EventFd, Result, polling::poll_timeout};
+
+/// A pool's workers and jobs, among all that have to do with it.
+pub(super) struct Shared<T: Transport> {
+    state: Mutex<State<T>>,
+    /// Something was finished, or nobody leads.
+    turn: Condvar,
+    /// Wakes the one who leads.
+    bell: EventFd,
+}
+
+pub(super) struct State<T: Transport> {
+    pub(super) core: Core<T>,
+    /// Somebody sleeps on the workers.
+    is_led: bool,
+    /// How many sleep until it is their turn.
+    followers: usize,
+    /// Somebody wants the lead to end the pool.
+    is_wanted: bool,
+    driver: Option<JoinHandle<()>>,
+    told_at: Instant,
+}
+
+type Guard<'a, T> = MutexGuard<'a, State<T>>;
+
+impl<T: Transport> Shared<T> {
+    /// Starts the workers and returns when every one is ready.
+    pub(super) fn start(config: Config) -> Result<Arc<Self>> {
+        let deadline = Instant::now().checked_add(config.start_timeout);
+        let state = State {
+            core: Core::start(config)?,
+            is_led: false,
+            followers: 0,
+            is_wanted: false,
+            driver: None,
+            told_at: Instant::now(),
+        };
+        let shared = Self { state: Mutex::new(state), turn: Condvar::new(), bell: EventFd::new()? };
+        shared.wait(deadline, |core| core.has_started());
+        shared.with(Core::open)?;
+        Ok(Arc::new(shared))
+    }
+
+    fn lock(&self) -> Guard<'_, T> {
+        // Should a panic of ours have poisoned it, the workers must still be
+        // ended when the pool is dropped.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something that takes no time. The one who leads is woken if it
+    /// must know.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Core<T>) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut state.core);
+        if state.is_led {
+            // There may be something to write, an alarm to set, or callbacks.
+            self.bell.set();
+        }
+        self.spread_the_word(state);
+        result
+    }
+
+    /// The same for a look at what is there.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&mut Core<T>) -> R) -> R {
+        look(&mut self.lock().core)
+    }
+
+    /// Moves the exchange on until `is_done` says so or the deadline comes.
+    /// Whether it was the former.
+    pub(super) fn wait(
+        &self,
+        deadline: Option<Instant>,
+        mut is_done: impl FnMut(&mut Core<T>) -> bool,
+    ) -> bool {
+        let mut state = self.lock();
+        loop {
+            if is_done(&mut state.core) {
+                self.spread_the_word(state);
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                self.spread_the_word(state);
+                return false;
+            }
+            state = if state.is_led || state.is_wanted {
+                self.follow(state, deadline)
+            } else {
+                self.lead(state, deadline)
+            };
+        }
+    }
+
+    fn follow<'a>(&self, mut state: Guard<'a, T>, deadline: Option<Instant>) -> Guard<'a, T> {
+        state.followers += 1;
+        let mut state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+            None => self.turn.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                self.turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.followers -= 1;
+        state
+    }
+
+    /// Sleeps until something happens, and does what there is to do.
+    fn lead<'a>(&'a self, mut state: Guard<'a, T>, deadline: Option<Instant>) -> Guard<'a, T> {
+        let progress = state.core.config.progress.clone();
+        let alarm =
+            progress.as_ref().and_then(|progress| state.told_at.checked_add(progress.every));
+        let deadline = deadline.into_iter().chain(alarm).min();
+        let mut dead = Vec::new();
+        if let Some(mut sleep) = state.core.plan_sleep(self.bell.as_fd(), deadline) {
+            state.is_led = true;
+            drop(state);
+            sleep.until_something_happens();
+            state = self.lock();
+            state.is_led = false;
+            dead = sleep.dead();
+        }
+        self.bell.clear();
+        state.core.progress(&dead);
+        let state = self.conclude(state);
+        let state = self.report(state, progress);
+        if state.followers > 0 {
+            self.turn.notify_all();
+        }
+        state
+    }
+
+    /// Calls callbacks and wakes futures, whose time has come, without the lock.
+    fn conclude<'a>(&'a self, mut state: Guard<'a, T>) -> Guard<'a, T> {
+        loop {
+            let mut concluding = state.core.jobs.take_callbacks();
+            let woken = state.core.jobs.take_woken();
+            if concluding.is_empty() && woken.is_empty() {
+                return state;
+            }
+            drop(state);
+            woken.into_iter().for_each(Waker::wake);
+            concluding.iter_mut().for_each(Concluding::call);
+            state = self.lock();
+            concluding.into_iter().for_each(|done| state.core.jobs.restore(done));
+        }
+    }
+
+    fn report<'a>(&'a self, mut state: Guard<'a, T>, to: Option<Progress>) -> Guard<'a, T> {
+        let Some(progress) = to.filter(|progress| state.told_at.elapsed() >= progress.every) else {
+            return state;
+        };
+        state.told_at = Instant::now();
+        let statistics = state.core.statistics();
+        drop(state);
+        let tell = || (progress.tell)(&statistics);
+        // It has said so itself, and does no harm.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell));
+        self.lock()
+    }
+
+    /// Wakes those who may have waited for what has changed.
+    fn spread_the_word(&self, mut state: Guard<'_, T>) {
+        let woken = state.core.jobs.take_woken();
+        let followers = state.followers;
+        drop(state);
+        if followers > 0 {
+            self.turn.notify_all();
+        }
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has somebody wait from now on, so that things go on while the program
+    /// does something else.
+    pub(super) fn drive(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if state.driver.is_some() || state.core.has_ended() {
+            return;
+        }
+        let shared = Arc::clone(self);
+        let drive = move || _ = shared.wait(None, |core| core.has_ended());
+        // Without it things go on whenever somebody waits.
+        state.driver = thread::Builder::new().name("pool-driver".to_owned()).spawn(drive).ok();
+    }
+
+    /// Ends the workers at once; jobs that are not finished fail with `error`.
+    pub(super) fn kill(&self, error: Error) {
+        let mut state = self.lock();
+        state.is_wanted = true;
+        // Whoever leads sleeps on descriptors that are about to be closed.
+        while state.is_led {
+            self.bell.set();
+            state = self.follow(state, Some(Instant::now() + Duration::from_millis(100)));
+        }
+        state.is_wanted = false;
+        state.core.kill(error);
+        let state = self.conclude(state);
+        self.spread_the_word(state);
+        self.dismiss_driver();
+    }
+
+    /// Waits until the driver has ended, which it does when the workers have.
+    pub(super) fn dismiss_driver(&self) {
+        let driver = self.lock().driver.take();
+        self.bell.set();
+        self.turn.notify_all();
+        if let Some(driver) = driver
+            && driver.thread().id() != thread::current().id()
+        {
+            let _ = driver.join();
+        }
+    }
+}
+
+impl Sleep {
+    fn until_something_happens(&mut self) {
+        let timeout = self.timeout.map_or(-1, |timeout| i32::from(poll_timeout(timeout)));
+        // SAFETY: so many `pollfd`s, borrowed exclusively. A descriptor that
+        // is closed or another's by now is at worst a reason to wake up.
+        unsafe { libc::poll(self.fds.as_mut_ptr(), self.fds.len() as libc::nfds_t, timeout) };
+    }
+}

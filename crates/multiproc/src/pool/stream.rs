@@ -1,0 +1,210 @@
+//! Results one by one, of arguments that are taken as they are needed.
+
+use std::{any::Any, collections::VecDeque, fmt, marker::PhantomData, sync::Arc};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{jobs::JobId, shared::Shared, transport::Transport, work::Work};
+use crate::{Error, Result, codec};
+
+/// A window on a series of tasks: those from `first` on that are not
+/// consumed.
+pub(super) struct Window<A, R> {
+    first: u64,
+    places: VecDeque<Place<A, R>>,
+    /// Tasks that are done and not consumed, in the order in which they came;
+    /// `None` if the order of their arguments is wanted.
+    done: Option<VecDeque<u64>>,
+}
+
+enum Place<A, R> {
+    UnderWay(A),
+    Done(Result<R>),
+    Consumed,
+}
+
+impl<A, R> Window<A, R> {
+    pub(super) fn new(in_order: bool) -> Self {
+        Self { first: 0, places: VecDeque::new(), done: (!in_order).then(VecDeque::new) }
+    }
+
+    fn place(&mut self, task: u64) -> &mut Place<A, R> {
+        &mut self.places[(task - self.first) as usize]
+    }
+
+    fn settle(&mut self, task: u64, outcome: Result<R>) {
+        *self.place(task) = Place::Done(outcome);
+        if let Some(done) = &mut self.done {
+            done.push_back(task);
+        }
+    }
+
+    /// The next outcome.
+    fn consume(&mut self) -> Option<Result<R>> {
+        let task = match &mut self.done {
+            Some(done) => done.pop_front()?,
+            None => matches!(self.places.front(), Some(Place::Done(_))).then_some(self.first)?,
+        };
+        let place = std::mem::replace(self.place(task), Place::Consumed);
+        while matches!(self.places.front(), Some(Place::Consumed)) {
+            self.places.pop_front();
+            self.first += 1;
+        }
+        match place {
+            Place::Done(outcome) => Some(outcome),
+            Place::UnderWay(_) | Place::Consumed => unreachable!("it was done"),
+        }
+    }
+}
+
+impl<A, R> Work for Window<A, R>
+where
+    A: Serialize + Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+{
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
+        match self.place(task) {
+            Place::UnderWay(argument) => codec::encode_plain_into(argument, frame),
+            Place::Done(_) | Place::Consumed => unreachable!("a task ends once"),
+        }
+    }
+
+    fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {
+        let result = codec::decode(output, Vec::new())?;
+        self.settle(task, Ok(result));
+        Ok(())
+    }
+
+    fn fail(&mut self, task: u64, error: Error) {
+        self.settle(task, Err(error));
+    }
+}
+
+/// For a job that nobody gets as a whole.
+pub(super) fn never_concluded(_: Box<dyn Work>) -> Box<dyn Any + Send> {
+    Box::new(())
+}
+
+/// The results of [`Pool::imap`](super::Pool::imap) or
+/// [`imap_unordered`](super::Pool::imap_unordered).
+///
+/// Arguments are taken from their iterator when there is need of them: so many
+/// are under way that no worker waits, and no more, so an endless iterator is
+/// no problem. Nothing is taken while nobody asks for results. Each item is
+/// the outcome of one task; an error is that task's, and the others go on.
+///
+/// Dropping it cancels what is under way.
+pub struct Stream<T: Transport, A, R, I> {
+    pool: Arc<Shared<T>>,
+    job: JobId,
+    arguments: Option<I>,
+    /// Tasks to have under way, or as many as keep the workers busy.
+    ahead: Option<usize>,
+    /// Tasks that were begun and not consumed.
+    outstanding: usize,
+    items: PhantomData<fn(A) -> R>,
+}
+
+/// Few enough to hold, and enough for workers with the shortest tasks.
+const MOST_AHEAD: usize = 8192;
+
+impl<T, A, R, I> Stream<T, A, R, I>
+where
+    T: Transport,
+    A: Serialize + Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+    I: Iterator<Item = A>,
+{
+    pub(super) fn new(
+        pool: Arc<Shared<T>>,
+        job: JobId,
+        arguments: I,
+        ahead: Option<usize>,
+    ) -> Self {
+        let arguments = Some(arguments);
+        Self { pool, job, arguments, ahead, outstanding: 0, items: PhantomData }
+    }
+
+    /// Takes arguments until enough tasks are under way.
+    fn top_up(&mut self) {
+        let Some(arguments) = &mut self.arguments else { return };
+        let reach = self.pool.look(|core| core.reach(self.job));
+        let wanted = self.ahead.unwrap_or(reach.clamp(1, MOST_AHEAD));
+        // Not for every one of many: what is taken together travels together.
+        if self.outstanding > wanted / 2 {
+            return;
+        }
+        // A user's iterator is not run under the lock.
+        let taken: Vec<A> = arguments.take(wanted - self.outstanding).collect();
+        let is_over = self.outstanding + taken.len() < wanted;
+        self.outstanding += taken.len();
+        let job = self.job;
+        self.pool.with(|core| {
+            let count = taken.len() as u64;
+            if let Ok(window) = core.jobs.work::<Window<A, R>>(job) {
+                window.places.extend(taken.into_iter().map(Place::UnderWay));
+                core.extend(job, count);
+                if is_over {
+                    core.jobs.close(job);
+                }
+            }
+        });
+        if is_over {
+            self.arguments = None;
+        }
+    }
+
+    fn consume(&mut self) -> Option<Result<R>> {
+        let job = self.job;
+        let mut consumed = None;
+        self.pool.wait(None, |core| {
+            consumed = match core.jobs.work::<Window<A, R>>(job) {
+                Ok(window) => window.consume(),
+                Err(error) => Some(Err(error.again())),
+            };
+            consumed.is_some()
+        });
+        consumed
+    }
+}
+
+impl<T, A, R, I> Iterator for Stream<T, A, R, I>
+where
+    T: Transport,
+    A: Serialize + Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+    I: Iterator<Item = A>,
+{
+    type Item = Result<R>;
+
+    fn next(&mut self) -> Option<Result<R>> {
+        self.top_up();
+        if self.outstanding == 0 {
+            return None;
+        }
+        self.outstanding -= 1;
+        let outcome = self.consume();
+        if matches!(&outcome, Some(Err(error)) if error.is_of_the_pool()) {
+            // There is nothing more to come.
+            (self.outstanding, self.arguments) = (0, None);
+        }
+        outcome
+    }
+}
+
+impl<T: Transport, A, R, I> Drop for Stream<T, A, R, I> {
+    fn drop(&mut self) {
+        let job = self.job;
+        self.pool.with(|core| {
+            core.jobs.cancel(job);
+            core.stop_cancelled();
+            core.jobs.abandon(job);
+        });
+    }
+}
+
+impl<T: Transport, A, R, I> fmt::Debug for Stream<T, A, R, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("outstanding", &self.outstanding).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,375 @@
+//! The worker's side: reads a task, executes it, writes its output.
+
+use std::{
+    io::{self, Write},
+    mem,
+    os::fd::OwnedFd,
+    sync::{PoisonError, RwLock},
+    time::Instant,
+};
+
+use nix::sys::resource::{Resource, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Port, Transport,
+    frame::{
+        Failure, JobHeader, MAX_FAILURE, PaceReport, ReplyHeader, RequestHeader, job, reply,
+        request,
+    },
+    function::{CallFn, HookFn},
+    inbox::Inbox,
+    status::{Status, Tag},
+};
+use crate::{Error, Inheritance, TaskFn, TaskPanic, Token, process};
+
+/// What a worker is told at birth, in front of its initialiser's argument.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Orders {
+    /// The encoded handle of its [`Status`]; its descriptor is the first.
+    pub(crate) status: Vec<u8>,
+    /// How many of the descriptors behind it are the transport's.
+    pub(crate) transport_descriptors: usize,
+    /// The rest of the descriptors is the argument's.
+    pub(crate) initialiser: Option<(Token, Vec<u8>)>,
+    pub(crate) exit_hook: Option<Token>,
+    /// Looks at an empty stream before it sleeps.
+    pub(crate) spin: u32,
+    /// Whether every reply is to be written before the next task is begun.
+    pub(crate) writes_at_once: bool,
+    pub(crate) wants_backtraces: bool,
+    /// Bytes of private memory.
+    pub(crate) memory_cap: Option<u64>,
+    /// Cores to be pinned to, or none.
+    pub(crate) cores: Vec<usize>,
+}
+
+/// The status of this process, if it is a worker. One that was forked from a
+/// worker, for a pool of that worker's, has inherited its parent's.
+static OWN_STATUS: RwLock<Option<&'static Status>> = RwLock::new(None);
+
+/// Whether the task that calls this has been executing for longer than its
+/// [soft deadline](super::Builder::soft_deadline) allows: it should stop and
+/// return what it has. False outside of tasks.
+#[must_use]
+pub fn is_asked_to_stop() -> bool {
+    let status = *OWN_STATUS.read().unwrap_or_else(PoisonError::into_inner);
+    status.is_some_and(Status::is_asked_to_stop)
+}
+
+/// The entry point of a worker process. It ends when its parent says so or
+/// closes the stream.
+///
+/// # Panics
+///
+/// If what the parent says makes no sense. The process ends then and the
+/// parent, if there is one, reports it.
+pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
+    let orders: Orders = postcard::from_bytes(&inheritance.payload).expect("orders");
+    let mut descriptors = inheritance.descriptors;
+    let mut streams = descriptors.split_off(1);
+    let argument_descriptors = streams.split_off(orders.transport_descriptors);
+    let status = Status::receive(&orders.status, descriptors).expect("the worker's status");
+    // As long as the process lives.
+    let status: &'static Status = Box::leak(Box::new(status));
+    *OWN_STATUS.write().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    let mut port = T::open(streams).expect("the streams of the parent");
+    port.set_spin(orders.spin);
+    leave_interrupts_to_the_parent();
+    TaskPanic::capture();
+    if orders.wants_backtraces {
+        TaskPanic::want_backtraces();
+    }
+    let mut worker = Worker {
+        inbox: Inbox::new(port),
+        outbox: Vec::new(),
+        writes_at_once: orders.writes_at_once || T::Port::WRITES_ARE_CHEAP,
+        status,
+        job: None,
+        executed: 0,
+        since: Instant::now(),
+        large_input: AlignedBytes::default(),
+        output: AlignedBytes::default(),
+    };
+    let prepared = prepare(&orders, argument_descriptors);
+    let is_prepared = prepared.is_ok();
+    match prepared {
+        Ok(()) => worker.say(reply::READY, 0, 0),
+        Err(failure) => worker.say_failure(0, failure),
+    }
+    worker.flush().expect("the parent can be told");
+    if is_prepared {
+        worker.work().expect("the parent's requests can be read and answered");
+        run_exit_hook(orders.exit_hook);
+    }
+}
+
+/// Ctrl-C reaches every process of the terminal's foreground group. What is to
+/// be done then only the parent knows; if it ends, so do its workers.
+fn leave_interrupts_to_the_parent() {
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+}
+
+/// A panic in it is that of the process, whose exit code tells.
+fn run_exit_hook(hook: Option<Token>) {
+    let Some(token) = hook else { return };
+    let hook = HookFn::from_token(token).expect("the exit hook is in this executable");
+    if let Err(failure) = hook.call(&[], Vec::new()) {
+        let _ = writeln!(io::stderr(), "multiproc: the exit hook of a worker: {failure:?}");
+        process::leave(1);
+    }
+}
+
+/// What comes before the first task.
+fn prepare(orders: &Orders, descriptors: Vec<OwnedFd>) -> Result<(), Failure> {
+    let told = |error: &Error| Failure::Panicked { message: error.to_string(), backtrace: None };
+    if !orders.cores.is_empty() {
+        process::pin(&orders.cores).map_err(|error| told(&error))?;
+    }
+    if let Some(bytes) = orders.memory_cap {
+        setrlimit(Resource::RLIMIT_DATA, bytes, bytes)
+            .map_err(|errno| told(&Error::errno("cap the memory of a worker")(errno)))?;
+    }
+    let Some((token, argument)) = &orders.initialiser else { return Ok(()) };
+    let hook = HookFn::from_token(*token).expect("the initialiser is in this executable");
+    hook.call(argument, descriptors)
+}
+
+struct Worker<P> {
+    inbox: Inbox<P>,
+    /// Replies that were not written yet.
+    outbox: Vec<u8>,
+    writes_at_once: bool,
+    status: &'static Status,
+    job: Option<Job>,
+    /// Tasks executed since the last report of the pace, and since when.
+    executed: u64,
+    since: Instant,
+    large_input: AlignedBytes,
+    output: AlignedBytes,
+}
+
+struct Job {
+    body: Body,
+    is_timed: bool,
+    context: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+enum Body {
+    Call(CallFn),
+    InPlace(TaskFn),
+    OutOfPlace(TaskFn),
+}
+
+/// Replies are gathered up to here.
+const OUTBOX_BYTES: usize = 64 * 1024;
+
+impl<P: Port> Worker<P> {
+    fn work(&mut self) -> io::Result<()> {
+        while let Some(header) = self.next_request()? {
+            match header.kind {
+                request::JOB => self.job = Some(self.read_job(header.len)?),
+                request::TASK => self.execute(header)?,
+                request::END => break,
+                kind => return Err(io::Error::other(format!("a request of unknown kind {kind}"))),
+            }
+        }
+        self.flush()
+    }
+
+    /// `None` at the end: the parent has closed the stream between two requests.
+    fn next_request(&mut self) -> io::Result<Option<RequestHeader>> {
+        if self.inbox.is_empty() {
+            // About to sleep: what is done must not wait for what is not.
+            self.flush()?;
+            if !self.inbox.fill()? {
+                return Ok(None);
+            }
+            self.since = Instant::now();
+        }
+        let header = self.inbox.take(size_of::<RequestHeader>())?;
+        Ok(Some(bytemuck::pod_read_unaligned(header)))
+    }
+
+    fn read_job(&mut self, len: u64) -> io::Result<Job> {
+        let mut bytes = vec![0; len as usize];
+        self.inbox.read_exact(&mut bytes)?;
+        let context = bytes.split_off(size_of::<JobHeader>());
+        let header: JobHeader = bytemuck::pod_read_unaligned(&bytes);
+        let call = || CallFn::from_token(header.token).map(Body::Call);
+        let chunk = |body: fn(TaskFn) -> Body| TaskFn::from_token(header.token).map(body);
+        let body = match header.kind {
+            job::CALL => call(),
+            job::IN_PLACE => chunk(Body::InPlace),
+            job::OUT_OF_PLACE => chunk(Body::OutOfPlace),
+            _ => None,
+        };
+        let body = body.ok_or_else(|| io::Error::other("the task is not in this executable"))?;
+        Ok(Job { body, is_timed: header.is_timed != 0, context })
+    }
+
+    fn execute(&mut self, header: RequestHeader) -> io::Result<()> {
+        let job = self.job.take().ok_or_else(|| io::Error::other("a task before its job"))?;
+        let executed = match job.body {
+            Body::Call(function) => self.call(&job, function, header),
+            Body::InPlace(function) => self.change_chunk(&job, function, header),
+            Body::OutOfPlace(function) => self.map_chunk(&job, function, header),
+        };
+        self.job = Some(job);
+        executed
+    }
+
+    fn call(&mut self, job: &Job, function: CallFn, header: RequestHeader) -> io::Result<()> {
+        let len = header.len as usize;
+        let argument = if self.inbox.holds(len) {
+            self.inbox.take(len)?
+        } else {
+            let room = self.large_input.of_len(len);
+            self.inbox.read_exact(room)?;
+            room
+        };
+        self.status.begin(header.tag, job.is_timed);
+        let start = self.outbox.len();
+        self.outbox.extend_from_slice(&[0; size_of::<ReplyHeader>()]);
+        let outcome = function.call(argument, &mut self.outbox);
+        match outcome {
+            Ok(()) => {
+                let len = self.outbox.len() - start - size_of::<ReplyHeader>();
+                let header = ReplyHeader { kind: reply::DONE, tag: header.tag, len: len as u64 };
+                self.outbox[start..][..size_of::<ReplyHeader>()]
+                    .copy_from_slice(bytemuck::bytes_of(&header));
+            }
+            Err(failure) => {
+                self.outbox.truncate(start);
+                self.say_failure(header.tag, failure);
+            }
+        }
+        self.executed_one(header)
+    }
+
+    fn change_chunk(
+        &mut self,
+        job: &Job,
+        function: TaskFn,
+        header: RequestHeader,
+    ) -> io::Result<()> {
+        let chunk = self.output.of_len(header.len as usize);
+        self.inbox.read_exact(chunk)?;
+        self.status.begin(header.tag, job.is_timed);
+        let outcome = function.run(&job.context, &[], chunk);
+        self.say_chunk(header, header.len as usize, outcome)
+    }
+
+    fn map_chunk(&mut self, job: &Job, function: TaskFn, header: RequestHeader) -> io::Result<()> {
+        let mut output_len = 0u64;
+        self.inbox.read_exact(bytemuck::bytes_of_mut(&mut output_len))?;
+        let input = self.large_input.of_len(header.len as usize - size_of::<u64>());
+        self.inbox.read_exact(input)?;
+        let output = self.output.of_len(output_len as usize);
+        // What the last chunk has left must not be taken for this one's.
+        output.fill(0);
+        self.status.begin(header.tag, job.is_timed);
+        let outcome = function.run(&job.context, input, output);
+        self.say_chunk(header, output_len as usize, outcome)
+    }
+
+    fn say_chunk(
+        &mut self,
+        header: RequestHeader,
+        len: usize,
+        outcome: Result<(), TaskPanic>,
+    ) -> io::Result<()> {
+        match outcome {
+            Err(panic) => self.say_failure(header.tag, panic.into()),
+            Ok(()) => {
+                self.say(reply::DONE, header.tag, len);
+                let chunk = self.output.of_len(len);
+                if len < OUTBOX_BYTES {
+                    self.outbox.extend_from_slice(chunk);
+                } else {
+                    // Written from where it lies.
+                    self.inbox.port.write_all(&self.outbox)?;
+                    self.outbox.clear();
+                    self.inbox.port.write_all(chunk)?;
+                }
+            }
+        }
+        self.executed_one(header)
+    }
+
+    /// The reply to the task is said.
+    fn executed_one(&mut self, header: RequestHeader) -> io::Result<()> {
+        self.executed += 1;
+        if self.inbox.is_empty() {
+            // Once for all that came together: the clock is not free.
+            let busy_ns = self.since.elapsed().as_nanos() as u64;
+            let report = PaceReport { tasks: mem::take(&mut self.executed), busy_ns };
+            self.say(reply::PACE, 0, size_of::<PaceReport>());
+            self.outbox.extend_from_slice(bytemuck::bytes_of(&report));
+        }
+        if self.writes_at_once || self.outbox.len() >= OUTBOX_BYTES {
+            self.write()?;
+        }
+        self.status.end(header.tag);
+        Ok(())
+    }
+
+    fn say(&mut self, kind: u32, tag: Tag, len: usize) {
+        let header = ReplyHeader { kind, tag, len: len as u64 };
+        self.outbox.extend_from_slice(bytemuck::bytes_of(&header));
+    }
+
+    fn say_failure(&mut self, tag: Tag, failure: Failure) {
+        let bytes = postcard::to_stdvec(&failure.cut()).expect("texts can be encoded");
+        self.say(reply::FAILED, tag, bytes.len());
+        self.outbox.extend_from_slice(&bytes);
+    }
+
+    /// Whoever reads the stream finds it there.
+    fn write(&mut self) -> io::Result<()> {
+        self.inbox.port.write_all(&self.outbox)?;
+        self.outbox.clear();
+        // One large result must not be paid for as long as the worker lives.
+        self.outbox.shrink_to(16 * OUTBOX_BYTES);
+        Ok(())
+    }
+
+    /// The parent learns of what is there.
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.outbox.is_empty() {
+            self.write()?;
+        }
+        self.inbox.port.flush()
+    }
+}
+
+impl Failure {
+    /// With texts short enough for [`MAX_FAILURE`].
+    fn cut(mut self) -> Self {
+        let texts = match &mut self {
+            Self::Panicked { message, backtrace } => [Some(message), backtrace.as_mut()],
+            Self::Value { why, .. } => [Some(why), None],
+        };
+        for text in texts.into_iter().flatten() {
+            text.truncate(text.floor_char_boundary(MAX_FAILURE / 2 - 64));
+        }
+        self
+    }
+}
+
+/// Bytes that are aligned for every plain type up to 16 bytes, reused from
+/// task to task.
+#[derive(Default)]
+struct AlignedBytes(Vec<u128>);
+
+impl AlignedBytes {
+    fn of_len(&mut self, len: usize) -> &mut [u8] {
+        let words = len.div_ceil(size_of::<u128>());
+        if self.0.len() < words {
+            self.0.resize(words, 0);
+        }
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
+    }
+}

@@ -1,0 +1,55 @@
+//! Starting several processes alike, at any time and from any thread.
+
+use std::sync::Arc;
+
+use super::{
+    BEGINS_WITHIN, Biography, Child, Inheritance, Order,
+    forkserver::{self, Server},
+    launch,
+};
+use crate::{EntryPoint, Error, Result, StartMethod, bootstrap};
+
+/// Starts a pool's workers, the first ones and those that replace them.
+///
+/// This process may get threads in between, which forbid `fork`. So under
+/// [`StartMethod::Fork`] a copy of this process is made once, has never more
+/// than one thread, and forks all of them.
+#[derive(Debug)]
+pub(crate) struct Starter {
+    method: StartMethod,
+    nursery: Option<Arc<Server>>,
+}
+
+impl Starter {
+    pub(crate) fn new(method: StartMethod) -> Result<Self> {
+        if bootstrap::awaits_init() {
+            return Err(Error::InitNotReached);
+        }
+        super::keep_exit_statuses();
+        let nursery = match method {
+            // Where a copy cannot fork this process must, while it can.
+            StartMethod::Fork => forkserver::fork_here()?,
+            StartMethod::Spawn | StartMethod::ForkServer => None,
+        };
+        Ok(Self { method, nursery })
+    }
+
+    /// As [`start`](super::start).
+    pub(crate) fn start(
+        &self,
+        name: &str,
+        entry: EntryPoint,
+        inheritance: Inheritance,
+    ) -> Result<Child> {
+        let biography = Biography::of_child(name, self.method);
+        let order =
+            Order { biography, entry, inheritance, has_line: false, patience: BEGINS_WITHIN };
+        let Some(nursery) = &self.nursery else {
+            return launch(self.method, order).map(Child::new);
+        };
+        let process = forkserver::start_from(nursery, order)?;
+        let pid = process.pid();
+        tracing::debug!(target: "multiproc", name, pid, method = %self.method, "process started");
+        Ok(Child::new(process))
+    }
+}
