@@ -97,10 +97,12 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
         Ok(()) => worker.say(reply::READY, 0, 0),
         Err(failure) => worker.say_failure(0, failure),
     }
-    worker.flush().expect("the parent can be told");
-    if is_prepared {
-        worker.work().expect("the parent's requests can be read and answered");
-        run_exit_hook(orders.exit_hook);
+    let worked = worker.flush().and_then(|()| if is_prepared { worker.work() } else { Ok(()) });
+    match worked {
+        Ok(()) if is_prepared => run_exit_hook(orders.exit_hook),
+        // The parent is gone, and this process is about to be.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        worked => worked.expect("the parent's requests can be read and answered"),
     }
 }
 
