@@ -63,7 +63,7 @@ fn a_panic_is_told_with_its_task_and_place_and_spares_the_others() {
         x => chunk[0] = x + 1_000,
     });
     let error = board.execute(task, &[], 100, None, array.stretches_mut(1)).unwrap_err();
-    let Error::TaskPanicked { task: 37, message } = &error else { panic!("{error}") };
+    let Error::TaskPanicked { task: 37, message, .. } = &error else { panic!("{error}") };
     assert!(message.contains("board.rs:") && message.ends_with("I do not like 37"), "{message}");
     let changed = array.iter().filter(|&&x| x >= 1_000).count();
     assert_eq!(changed, 99);
