@@ -111,6 +111,7 @@ mod polling;
 pub mod pool;
 mod process;
 mod queue;
+mod ring;
 mod shared;
 mod socket;
 mod start_config;
@@ -137,6 +138,7 @@ pub use process::{
     active_children, current_process, parent_process, start,
 };
 pub use queue::{Items, JoinableQueue, Queue, SimpleQueue};
+pub use ring::{RingPort, RingStream, SharedMemoryRings};
 pub use shared::{
     Integer, Item, RawArray, RawValue, ShareableList, SharedArray, SharedArrayGuard, SharedValue,
     SharedValueGuard,

@@ -112,7 +112,7 @@ impl<S: SharedLayout> Placed<S> {
 
     /// What another process has placed in `memory`; `None` if that is
     /// something else.
-    fn from_memory(memory: SharedMemory) -> Option<Self> {
+    pub(crate) fn from_memory(memory: SharedMemory) -> Option<Self> {
         if memory.len() < Self::ROOM_OFFSET {
             return None;
         }

@@ -75,6 +75,24 @@ impl<'a> Words<'a> {
     ///
     /// Panics if there is not room for all of them.
     pub(crate) fn write(self, offset: usize, from: &[u8]) {
+        self.write_by(offset, from, |word, at, bytes| {
+            let changed = |old| Some(with(old, at, bytes));
+            // It never gives up.
+            let _ = word.fetch_update(Relaxed, Relaxed, changed);
+        });
+    }
+
+    /// The same where nobody else writes, which is cheaper. Others may read: the
+    /// bytes of a word that stay are the same at any moment.
+    pub(crate) fn write_alone(self, offset: usize, from: &[u8]) {
+        self.write_by(offset, from, |word, at, bytes| {
+            word.store(with(word.load(Relaxed), at, bytes), Relaxed);
+        });
+    }
+
+    /// `change` replaces some bytes of a word, from one of them on.
+    #[inline]
+    fn write_by(self, offset: usize, from: &[u8], change: impl Fn(&AtomicU64, usize, &[u8])) {
         // Pairs with the fence in `read`.
         fence(Release);
         let (head, rest) = from.split_at(head_len(offset, from.len()));
@@ -98,14 +116,11 @@ fn head_len(offset: usize, len: usize) -> usize {
     (offset.next_multiple_of(WORD) - offset).min(len)
 }
 
-/// Replaces some bytes of a word, and no others.
-fn change(word: &AtomicU64, at: usize, bytes: &[u8]) {
-    // Never fails: every old word has a new one.
-    let _ = word.fetch_update(Relaxed, Relaxed, |old| {
-        let mut new = old.to_ne_bytes();
-        new[at..][..bytes.len()].copy_from_slice(bytes);
-        Some(u64::from_ne_bytes(new))
-    });
+/// A word with some of its bytes, from `at` on, replaced.
+fn with(word: u64, at: usize, bytes: &[u8]) -> u64 {
+    let mut new = word.to_ne_bytes();
+    new[at..][..bytes.len()].copy_from_slice(bytes);
+    u64::from_ne_bytes(new)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod memory;
 mod process;
 mod processes;
 mod queue;
+mod ring;
 mod sync;
 
 use isolation::{WATCHDOG, in_a_process_of_its_own, with_every_start_method};

@@ -1,0 +1,120 @@
+//! The parent's side.
+
+use std::{
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::atomic::Ordering::Release,
+};
+
+use super::{
+    bed::Need,
+    bell::{NEWS, ROOM},
+    lane::{Lane, Reader, Writer},
+    layout::{Committed, Direction, Rings},
+};
+use crate::{Error, Result, pool::TransportStream};
+
+/// The parent's side of one worker's rings. Dropping it closes them: the worker
+/// reads what was written, then nothing.
+#[derive(Debug)]
+pub struct RingStream {
+    rings: Rings,
+    requests: Writer,
+    committed: Committed,
+    replies: Reader,
+    /// Something was written since the worker was last woken if it slept.
+    is_wake_due: bool,
+    /// The worker was asked to ring.
+    is_bell_armed: bool,
+}
+
+impl RingStream {
+    /// Rings for one more worker.
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            rings: Rings::new()?,
+            requests: Writer::default(),
+            committed: Committed::from_the_start(Direction::Requests),
+            replies: Reader::default(),
+            is_wake_due: false,
+            is_bell_armed: false,
+        })
+    }
+
+    /// What leads the worker to the rings.
+    pub(super) fn descriptor(&self) -> Result<OwnedFd> {
+        use std::os::fd::AsFd;
+        let copy = self.rings.memory().as_fd().try_clone_to_owned();
+        copy.map_err(Error::system("copy a descriptor"))
+    }
+
+    fn lane(&self, direction: Direction) -> Lane<'_> {
+        self.rings.lane(direction)
+    }
+}
+
+impl TransportStream for RingStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.is_bell_armed {
+            self.is_bell_armed = false;
+            self.rings.header().bell.disarm();
+        }
+        let lane = self.rings.lane(Direction::Replies);
+        let len = self.replies.read(lane, into)?;
+        if self.replies.tell(lane) {
+            self.rings.header().bed.wake(&[Need::Room]);
+        }
+        Ok(Some(len).filter(|&len| len > 0))
+    }
+
+    fn write(&mut self, from: &[u8]) -> io::Result<Option<usize>> {
+        self.committed.extend(&self.rings, &self.requests, from.len())?;
+        let len = self.requests.write(self.rings.lane(Direction::Requests), from)?;
+        self.is_wake_due |= len > 0;
+        Ok(Some(len).filter(|&len| len > 0))
+    }
+
+    fn wake(&mut self) {
+        if self.is_wake_due {
+            self.is_wake_due = false;
+            self.rings.header().bed.wake(&[Need::Requests]);
+        }
+    }
+
+    fn prepare_sleep(&mut self, to_write: bool) -> bool {
+        self.wake();
+        let bell = &self.rings.header().bell;
+        bell.arm(if to_write { NEWS | ROOM } else { NEWS });
+        let lane = self.rings.lane(Direction::Requests);
+        // What is wrong is for `read` and `write` to tell.
+        let has_room = to_write && self.requests.has_room(lane).unwrap_or(true);
+        let is_ready = has_room || self.has_news();
+        if is_ready {
+            bell.disarm();
+        }
+        self.is_bell_armed = !is_ready;
+        !is_ready
+    }
+
+    fn has_news(&self) -> bool {
+        self.replies.has_news(self.lane(Direction::Replies))
+    }
+
+    fn readable(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn writable(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl Drop for RingStream {
+    fn drop(&mut self) {
+        let header = self.rings.header();
+        // Pairs with the load in `RingPort`: whoever sees it sees all that was
+        // written before.
+        header.closed.store(1, Release);
+        header.bed.wake(&[Need::Requests, Need::Room]);
+    }
+}
