@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Pool, Statistics,
-    config::{Config, Initialiser, Pinning, Progress},
+    config::{Config, Initialiser, Pinning, Progress, Spins},
     function::HookFn,
     jobs::Policy,
     shared::Shared,
@@ -53,6 +53,7 @@ impl<T: Transport> Default for Builder<T> {
             exit_hook: None,
             policy: Policy::default(),
             progress: None,
+            spins: Spins::default(),
         };
         Self {
             workers: cpu_count().get(),
@@ -206,6 +207,7 @@ impl<T: Transport> Builder<T> {
     pub fn build(self) -> Result<Pool<T>> {
         let mut config = self.config;
         config.workers = NonZeroUsize::new(self.workers).ok_or(Error::NoWorkers)?;
+        config.spins = Spins::of(config.workers);
         config.start_method = self.start_method.unwrap_or_else(settle_default);
         if config.policy.at_most_once && config.policy.retries > 0 {
             return Err(Error::RetriesAtMostOnce);

@@ -40,6 +40,14 @@ pub(super) struct Config {
     /// Of calls that do not say otherwise.
     pub(super) policy: Policy,
     pub(super) progress: Option<Progress>,
+    pub(super) spins: Spins,
+}
+
+/// Looks at an empty stream before sleeping.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spins {
+    pub(super) worker: u32,
+    pub(super) parent: u32,
 }
 
 /// What every worker runs before its first task.
@@ -67,17 +75,20 @@ const SPIN_WITH_CORES_TO_SPARE: u32 = 2_000;
 /// and is less than a time slice by far.
 const SPIN_WITHOUT: u32 = 200;
 
-impl Config {
-    /// Looks at an empty stream before they sleep, of a worker and of the parent.
-    pub(super) fn spins(&self) -> (u32, u32) {
-        match self.workers.cmp(&cpu_count()) {
+impl Spins {
+    /// For so many workers on the processors that there are.
+    pub(super) fn of(workers: NonZeroUsize) -> Self {
+        let (worker, parent) = match workers.cmp(&cpu_count()) {
             std::cmp::Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
             std::cmp::Ordering::Equal => (SPIN_WITHOUT, 0),
             // A spinner would hold up the work that it waits for.
             std::cmp::Ordering::Greater => (0, 0),
-        }
+        };
+        Self { worker, parent }
     }
+}
 
+impl Config {
     /// What the worker in `seat` is born with.
     pub(super) fn inheritance(
         &self,
@@ -94,7 +105,7 @@ impl Config {
             transport_descriptors: streams.len(),
             initialiser: self.initialiser.as_ref().map(|hook| hook.token).zip(argument),
             exit_hook: self.exit_hook,
-            spin: self.spins().0,
+            spin: self.spins.worker,
             writes_at_once: self.policy.at_most_once,
             wants_backtraces: self.wants_backtraces,
             memory_cap: self.memory_cap,

@@ -284,7 +284,7 @@ impl<T: Transport> Core<T> {
         if !self.members.iter().any(is_busy) {
             return true;
         }
-        for _ in 0..self.config.spins().1 {
+        for _ in 0..self.config.spins.parent {
             if self.members.iter().any(|member| member.lane.stream().has_news()) {
                 return false;
             }

@@ -4,7 +4,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use std::os::fd::OwnedFd;
 
-use super::frame::{Failure, ValueOf};
+use super::{
+    frame::{Failure, ValueOf},
+    value,
+};
 use crate::{
     Error, Result, TaskPanic, Token,
     code::{Place, Purpose, conjure},
@@ -22,16 +25,15 @@ pub(crate) struct CallFn(RawCall);
 impl CallFn {
     pub(crate) fn new<A, R, F>(_: F) -> Self
     where
-        A: DeserializeOwned,
-        R: Serialize,
+        A: DeserializeOwned + 'static,
+        R: Serialize + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
         Self(|argument, result| {
-            let argument = codec::decode::<A>(argument, Vec::new())
+            let argument = value::decode::<A>(argument)
                 .map_err(|error| Failure::of(ValueOf::Argument, &error))?;
             let value = conjure::<F>()(argument);
-            codec::encode_plain_into(&value, result)
-                .map_err(|error| Failure::of(ValueOf::Result, &error))
+            value::encode_into(&value, result).map_err(|error| Failure::of(ValueOf::Result, &error))
         })
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct Jobs {
     waiting: u64,
     /// Jobs that are not done.
     unfinished: usize,
+    /// Those of them whose tasks have deadlines.
+    timed: usize,
     /// Of the newest job.
     kinship: Kinship,
     function: Option<Function>,
@@ -181,6 +183,7 @@ impl Jobs {
         let id = self.place(job);
         if order.count > 0 || order.is_open {
             self.unfinished += 1;
+            self.timed += usize::from(self.job(id).policy.is_timed());
             self.add(id, order.count);
         }
         id
@@ -413,6 +416,7 @@ impl Jobs {
 
     fn finished(&mut self, id: JobId) {
         self.unfinished -= 1;
+        self.timed -= usize::from(self.job(id).policy.is_timed());
         self.cancelled.retain(|&cancelled| cancelled != id);
         let job = self.job_mut(id);
         if !job.callbacks.is_empty() {
@@ -476,6 +480,11 @@ impl Jobs {
 
     pub(crate) fn has_cancelled(&self) -> bool {
         !self.cancelled.is_empty()
+    }
+
+    /// Whether some tasks have deadlines.
+    pub(crate) fn has_timed(&self) -> bool {
+        self.timed > 0
     }
 }
 

@@ -109,7 +109,7 @@ impl<S: Stream> Member<S> {
     pub(super) fn keep_time(&mut self, jobs: &Jobs) -> Option<Duration> {
         /// A task that was cancelled may begin when another one ends.
         const CANCELLED_AGAIN: Duration = Duration::from_millis(5);
-        if self.doom.is_some() {
+        if self.doom.is_some() || !(jobs.has_timed() || jobs.has_cancelled()) {
             return None;
         }
         let policies = self.lane.in_flight().map(|(_, task)| jobs.policy(task.job));

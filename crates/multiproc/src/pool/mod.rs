@@ -24,6 +24,7 @@ mod statistics;
 mod status;
 mod stream;
 mod transport;
+mod value;
 mod work;
 mod worker;
 

@@ -4,8 +4,8 @@ use std::{any::Any, collections::VecDeque, fmt, marker::PhantomData, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{jobs::JobId, shared::Shared, transport::Transport, work::Work};
-use crate::{Error, Result, codec};
+use super::{jobs::JobId, shared::Shared, transport::Transport, value, work::Work};
+use crate::{Error, Result};
 
 /// A window on a series of tasks: those from `first` on that are not
 /// consumed.
@@ -64,13 +64,13 @@ where
 {
     fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
         match self.place(task) {
-            Place::UnderWay(argument) => codec::encode_plain_into(argument, frame),
+            Place::UnderWay(argument) => value::encode_into(argument, frame),
             Place::Done(_) | Place::Consumed => unreachable!("a task ends once"),
         }
     }
 
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {
-        let result = codec::decode(output, Vec::new())?;
+        let result = value::decode(output)?;
         self.settle(task, Ok(result));
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 use bytemuck::Pod;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Result, codec};
+use super::value;
+use crate::{Error, Result};
 
 /// Arguments and results of a job's tasks, which have the numbers from 0 on.
 ///
@@ -84,11 +85,11 @@ where
     R: DeserializeOwned + Send + 'static,
 {
     fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
-        codec::encode_plain_into(&self.arguments[task as usize], frame)
+        value::encode_into(&self.arguments[task as usize], frame)
     }
 
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {
-        self.results[task as usize] = Some(codec::decode(output, Vec::new())?);
+        self.results[task as usize] = Some(value::decode(output)?);
         Ok(())
     }
 
