@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_function_survives_the_way_through_its_token() {
         let call = CallFn::from_token(CallFn::new(|x: u64| x.to_string()).token()).unwrap();
-        let argument = codec::encode(&7u64).unwrap().bytes;
+        let argument = 7u64.to_ne_bytes();
         let mut result = vec![1];
         call.call(&argument, &mut result).unwrap();
         assert_eq!(codec::decode::<String>(&result[1..], Vec::new()).unwrap(), "7");
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn after_a_failure_the_buffer_is_as_it_was() {
         let panics = CallFn::new(|x: u64| -> u64 { panic!("{x}") });
-        let argument = codec::encode(&7u64).unwrap().bytes;
+        let argument = 7u64.to_ne_bytes();
         let mut result = vec![1];
         let failure = panics.call(&argument, &mut result).unwrap_err();
         assert!(matches!(failure, Failure::Panicked { .. }), "{failure:?}");
