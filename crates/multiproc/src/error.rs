@@ -235,10 +235,17 @@ pub enum Error {
     },
 
     /// A task panicked; the worker and all other tasks are unharmed.
-    #[error("task {task} panicked at {message}{}", on_lines_of_its_own(backtrace.as_deref()))]
+    #[error(
+        "task {task} panicked in worker `{name}` ({pid}) at {message}{}",
+        on_lines_of_its_own(backtrace.as_deref())
+    )]
     TaskPanicked {
         /// Index of the task's input.
         task: usize,
+        /// The worker that executed it, and goes on.
+        pid: i32,
+        /// Its name.
+        name: String,
         /// File, line, column and message of the panic.
         message: String,
         /// The calls that led there, if the pool was told to ask for them.

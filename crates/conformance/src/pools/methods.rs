@@ -246,7 +246,9 @@ pub fn test_traceback<T: Bulk>(method: StartMethod) {
     }
     let plain = two::<T>(method);
     match plain.apply(panics_with, 42) {
-        Err(Error::TaskPanicked { task: 0, message, backtrace: None }) => {
+        Err(Error::TaskPanicked { task: 0, pid, name, message, backtrace: None }) => {
+            assert!(plain.pids().any(|worker| worker == pid));
+            assert!(name.starts_with(T::NAME), "{name}");
             assert!(message.contains("methods.rs:"), "{message}");
             assert!(message.contains("found 42"), "{message}");
         }

@@ -301,7 +301,10 @@ impl Board {
     fn failure_of_job(&self) -> Result<()> {
         match self.failure() {
             None => Ok(()),
-            Some((task, message)) => Err(Error::TaskPanicked { task, message, backtrace: None }),
+            Some((task, message)) => {
+                let name = "worker".to_owned();
+                Err(Error::TaskPanicked { task, pid: 0, name, message, backtrace: None })
+            }
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Core<T: Transport> {
     failure: Option<Error>,
     owner: u32,
     tallies: Tallies,
+    /// Since somebody last went to sleep on them.
+    has_new_members: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +101,7 @@ impl<T: Transport> Core<T> {
             failure: None,
             owner: this_process(),
             tallies: Tallies::default(),
+            has_new_members: false,
         };
         for seat in 0..core.config.workers.get() {
             core.hire(seat)?;
@@ -243,6 +246,18 @@ impl<T: Transport> Core<T> {
 
 /// Sleeping, and what happens in between.
 impl<T: Transport> Core<T> {
+    /// Whether whoever sleeps on the workers must look up: there are other
+    /// workers, something waits for room or for its time, or callbacks are due.
+    pub(super) fn takes_a_leader(&mut self) -> bool {
+        std::mem::take(&mut self.has_new_members)
+            || self.members.iter().any(|member| member.lane.has_output())
+            || self.jobs.has_timed()
+            || self.jobs.has_cancelled()
+            || self.jobs.has_callbacks_due()
+            || self.hire_at.is_some()
+            || self.members.is_empty()
+    }
+
     /// What to sleep on until something happens; `None` if it has already.
     /// `bell` wakes the sleeper.
     pub(super) fn plan_sleep(
@@ -258,6 +273,7 @@ impl<T: Transport> Core<T> {
         if !may_sleep {
             return None;
         }
+        self.has_new_members = false;
         let poll = |fd: RawFd, events| libc::pollfd { fd, events, revents: 0 };
         let mut fds = vec![poll(bell.as_raw_fd(), libc::POLLIN)];
         fds.extend(self.transport.doorbell().map(|bell| poll(bell.as_raw_fd(), libc::POLLIN)));
@@ -403,6 +419,7 @@ impl<T: Transport> Core<T> {
         let name = format!("{}-{seat}", self.config.name);
         let child = self.starter.start(&name, EntryPoint::new(serve::<T>), inheritance)?;
         self.members.push(Member::new(child, stream, status, seat));
+        self.has_new_members = true;
         Ok(())
     }
 }

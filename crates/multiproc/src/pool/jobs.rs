@@ -354,11 +354,11 @@ impl Jobs {
     }
 
     /// A worker has told why a task has no output.
-    pub(crate) fn failed(&mut self, id: TaskId, failure: Failure) {
+    pub(crate) fn failed(&mut self, id: TaskId, failure: Failure, (pid, name): (i32, &str)) {
         let task = id.task as usize;
         let error = match failure {
             Failure::Panicked { message, backtrace } => {
-                Error::TaskPanicked { task, message, backtrace }
+                Error::TaskPanicked { task, pid, name: name.to_owned(), message, backtrace }
             }
             Failure::Value { what, why } => {
                 let what = if what == ValueOf::Argument { "argument" } else { "result" };

@@ -24,6 +24,8 @@ pub(crate) struct TaskId {
 /// One worker's streams and what is on its way through them.
 pub(crate) struct Lane<S> {
     stream: S,
+    /// The worker's process id and name.
+    worker: (i32, String),
     pace: Pace,
     /// Number of the function whose job frame is in force.
     function: u64,
@@ -92,9 +94,10 @@ impl From<io::Error> for Broken {
 }
 
 impl<S: Stream> Lane<S> {
-    pub(crate) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S, worker: (i32, String)) -> Self {
         Self {
             stream,
+            worker,
             pace: Pace::default(),
             function: 0,
             in_flight: VecDeque::new(),
@@ -355,7 +358,7 @@ impl<S: Stream> Lane<S> {
                     let due = self.due(header.tag).ok_or_else(garbled)?;
                     self.answered(news);
                     news.failed += 1;
-                    jobs.failed(due, failure);
+                    jobs.failed(due, failure, (self.worker.0, &self.worker.1));
                 }
             }
             reply::DONE => {

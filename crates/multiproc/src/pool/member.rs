@@ -54,9 +54,10 @@ pub(super) struct Remains {
 
 impl<S: Stream> Member<S> {
     pub(super) fn new(child: Child, stream: S, status: Placed<Status>, seat: usize) -> Self {
+        let lane = Lane::new(stream, (child.pid(), child.name().to_owned()));
         Self {
             child,
-            lane: Lane::new(stream),
+            lane,
             status,
             seat,
             born: Instant::now(),

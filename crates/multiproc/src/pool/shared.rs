@@ -25,7 +25,7 @@ use super::{
     jobs::Concluding,
     transport::Transport,
 };
-use crate::{Error, EventFd, Result, polling::poll_timeout};
+use crate::{Error, EventFd, Result, polling::poll_timeout, process};
 
 /// A pool's workers and jobs, among all that have to do with it.
 pub(super) struct Shared<T: Transport> {
@@ -79,8 +79,7 @@ impl<T: Transport> Shared<T> {
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut Core<T>) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state.core);
-        if state.is_led {
-            // There may be something to write, an alarm to set, or callbacks.
+        if state.is_led && state.core.takes_a_leader() {
             self.bell.set();
         }
         self.spread_the_word(state);
@@ -232,6 +231,9 @@ impl<T: Transport> Shared<T> {
             && driver.thread().id() != thread::current().id()
         {
             let _ = driver.join();
+            // It counts as a thread of this process for some moments more, in
+            // which a fork would be refused.
+            process::await_end_of_thread();
         }
     }
 }

@@ -50,6 +50,17 @@ fn leave_standard_input(inheritance: &Inheritance) {
     }
 }
 
+/// Waits a little for a thread that was joined to be gone for the kernel too.
+pub(crate) fn await_end_of_thread() {
+    // A few microseconds, unless there are other threads.
+    for _ in 0..100 {
+        if thread_count().is_ok_and(|threads| threads == 1) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// Threads of this process: the directory has an entry for each, and two of
 /// its own. Its link count says so in one system call.
 pub(super) fn thread_count() -> Result<usize> {

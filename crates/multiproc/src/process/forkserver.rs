@@ -148,7 +148,10 @@ impl Server {
         })?);
         process.await_begin()?;
         let mut can_fork = [0];
+        // Stopped in this very moment it would say nothing for ever.
+        socket.set_read_timeout(Some(BEGINS_WITHIN)).map_err(refused)?;
         (&*socket).read_exact(&mut can_fork).map_err(refused)?;
+        socket.set_read_timeout(None).map_err(refused)?;
         let [can_fork] = can_fork.map(|answer| answer != 0);
         Ok(Self { socket: Mutex::new(socket), newborn, process: Mutex::new(process), can_fork })
     }

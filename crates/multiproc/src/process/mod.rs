@@ -34,6 +34,7 @@ pub use child::{Child, ExitStatus};
 pub use current::{CurrentProcess, ParentProcess, current_process, parent_process};
 pub(crate) use ending::{leave, take_over_exit};
 pub(crate) use exec::{CHILD_VARIABLE, Doorway};
+pub(crate) use fork::await_end_of_thread;
 pub use handle::Process;
 use identity::forget_this_process;
 pub(crate) use identity::{Identity, this_process};
