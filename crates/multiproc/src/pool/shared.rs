@@ -166,6 +166,10 @@ impl<T: Transport> Shared<T> {
             concluding.iter_mut().for_each(Concluding::call);
             state = self.lock();
             concluding.into_iter().for_each(|done| state.core.jobs.restore(done));
+            if state.is_led {
+                // Somebody else has gone to sleep meanwhile, perhaps for one of these.
+                self.bell.set();
+            }
         }
     }
 
