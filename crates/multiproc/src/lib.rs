@@ -84,9 +84,26 @@
 //!
 //! # Pools
 //!
-//! [`EntryPoint`], [`TaskFn`], [`Board`], [`Crew`] and [`Builder`] are what
-//! the process pools of this workspace, `pipe-pool` and `shm-pool`, are made
-//! of.
+//! [`pool::Pool`] is the whole of a process pool but the way that bytes take to
+//! a worker and back: that is a [`pool::Transport`]. The crates `pipe-pool` and
+//! `shm-pool` each have one, and say when to choose which. A function that is to
+//! work with any of them is generic:
+//!
+//! ```
+//! use multiproc::pool::{Bulk, Pool};
+//!
+//! fn cubes<T: Bulk>(pool: &Pool<T>) -> multiproc::Result<Vec<u64>> {
+//!     pool.map(|x: u64| x.pow(3), 1..=6)
+//! }
+//! ```
+//!
+//! One kill costs at most one task: the one that the worker executed has failed
+//! with [`Error::WorkerDied`], or is begun again if it may be
+//! ([`pool::Builder::retries`]). The worker is replaced, and nobody else loses
+//! anything.
+//!
+//! [`Board`], [`Crew`], [`Builder`] and [`Startable`] are what `shm-pool` is
+//! made of as yet.
 //!
 //! This is the only crate of the workspace with `unsafe` code. Each module
 //! states the invariant that its blocks rest on.

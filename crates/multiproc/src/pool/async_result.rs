@@ -153,9 +153,9 @@ impl<R> AsyncResult<R> {
         self.pool.is_finished(self.job)
     }
 
-    /// Stops what this is the result of: tasks that have not begun never do,
-    /// and a worker that executes one of them is killed and replaced. False if
-    /// the result was ready before; it is unharmed then.
+    /// Stops what this is the result of: tasks that no worker was given never
+    /// begin, and a worker that executes one of them is killed and replaced.
+    /// False if the result was ready before; it is unharmed then.
     pub fn cancel(&self) -> bool {
         self.pool.cancel(self.job)
     }

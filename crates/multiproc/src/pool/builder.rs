@@ -115,7 +115,8 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Has every worker call `f` when it ends in order: at
-    /// [`shutdown`](Pool::shutdown), or after its last task.
+    /// [`shutdown`](Pool::shutdown), where it has five seconds for that, or after
+    /// its [last task](Self::max_tasks_per_worker).
     pub fn exit_hook<F: Fn() + Copy + Send + 'static>(mut self, f: F) -> Self {
         self.config.exit_hook = Some(HookFn::new(move |(): ()| f()).token());
         self
@@ -185,7 +186,8 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Has `tell` called with the pool's [`Statistics`] every so often, on the
-    /// thread that waits for the pool just then.
+    /// thread that waits for the pool just then; not while nobody waits. It
+    /// should be short.
     pub fn on_progress(
         mut self,
         every: Duration,

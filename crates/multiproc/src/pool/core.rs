@@ -66,7 +66,7 @@ struct Tallies {
 }
 
 /// So many workers in a row may end before they have done anything. The
-/// breaks between them add up to half a second.
+/// breaks between them add up to a quarter of a second.
 const MOST_DEATHS_IN_A_ROW: u32 = 8;
 
 /// What to sleep on, and for how long.
