@@ -284,6 +284,15 @@ impl Jobs {
         })
     }
 
+    /// The work of the [`next`](Self::next) tasks.
+    pub(crate) fn next_work(&mut self) -> &mut dyn Work {
+        let id = *self.queue.front().expect("asked for the next task before");
+        match &mut self.job_mut(id).outcome {
+            Outcome::Work(work) => &mut **work,
+            _ => unreachable!("a job with tasks to be given is not concluded"),
+        }
+    }
+
     /// The first `count` of the [`next`](Self::next) tasks were given to a worker.
     pub(crate) fn give(&mut self, count: u64) {
         let Some(&id) = self.queue.front() else { return };
@@ -312,14 +321,6 @@ impl Jobs {
 
 /// What becomes of tasks.
 impl Jobs {
-    /// Appends the input of `id` to `frame`, which is as it was after an error.
-    pub(crate) fn stage(&mut self, id: TaskId, frame: &mut Vec<u8>) -> Result<()> {
-        match &mut self.job_mut(id.job).outcome {
-            Outcome::Work(work) => guard(|| work.stage(id.task, frame)),
-            _ => unreachable!("a job with tasks under way is not concluded"),
-        }
-    }
-
     pub(crate) fn direct(&self, id: TaskId) -> Option<&[u8]> {
         match &self.job(id.job).outcome {
             Outcome::Work(work) => work.direct(id.task),
@@ -349,7 +350,10 @@ impl Jobs {
             let error = Error::TaskValue { task: id.task as usize, what: "result", why };
             work.fail(id.task, error);
         });
-        self.answered(id.job);
+        job.left -= 1;
+        if job.left == 0 && !job.is_open {
+            self.finished(id.job);
+        }
         accepted.is_ok()
     }
 
@@ -645,7 +649,7 @@ impl Concluding {
 
 /// Runs what may be a user's code, `Serialize` or `Deserialize`: its panic is
 /// an error of the value.
-fn guard(coding: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(super) fn guard<R>(coding: impl FnOnce() -> Result<R>) -> Result<R> {
     // Unwind safe: the value counts as neither encoded nor decoded.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(coding)).unwrap_or_else(|_| {
         Err(Error::Encode { type_name: "value", why: "its serde implementation panicked".into() })

@@ -4,12 +4,13 @@ use std::{collections::VecDeque, io};
 
 use super::{
     frame::{Failure, MAX_FAILURE, PaceReport, ReplyHeader, RequestHeader, reply, request},
-    jobs::{Function, JobId, Jobs, Next},
+    jobs::{Function, JobId, Jobs, Next, guard},
     pace::Pace,
     status::Tag,
     transport::Stream,
+    work::Work,
 };
-use crate::Error;
+use crate::{Error, Result};
 
 /// What is read, and at least staged, with one call.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -183,29 +184,33 @@ impl<S: Stream> Lane<S> {
             self.function = next.kinship.function;
             self.stage_job(next.function);
         }
-        for staged in 0..count {
-            if !self.has_room() {
-                return staged;
-            }
-            // First of all: a task that fails at once may be its job's last.
-            jobs.give(1);
+        let mut failed = Vec::new();
+        let mut staged = 0;
+        let work = jobs.next_work();
+        while staged < count && self.has_room() {
             let id = TaskId { task: first.task + staged, ..first };
-            self.stage_task(id, jobs);
+            if let Err(error) = self.stage_task(id, work) {
+                failed.push((id, error));
+            }
+            staged += 1;
         }
-        count
+        // First: a task that has failed may be its job's last.
+        jobs.give(staged);
+        failed.into_iter().for_each(|(id, error)| jobs.fail(id, error));
+        staged
     }
 
-    fn stage_task(&mut self, id: TaskId, jobs: &mut Jobs) {
+    /// Puts the request behind the others; an error is the task's.
+    fn stage_task(&mut self, id: TaskId, work: &mut dyn Work) -> Result<()> {
         self.forget_written();
         let start = self.staged.len();
         self.staged.extend_from_slice(&[0; size_of::<RequestHeader>()]);
-        if let Err(error) = jobs.stage(id, &mut self.staged) {
-            self.staged.truncate(start);
+        let frame = &mut self.staged;
+        let direct = guard(|| work.stage(id.task, frame)).map_err(|error| {
+            frame.truncate(start);
             let (task, why) = (id.task as usize, error.to_string());
-            jobs.fail(id, Error::TaskValue { task, what: "argument", why });
-            return;
-        }
-        let direct = jobs.direct(id).map_or(0, <[u8]>::len);
+            Error::TaskValue { task, what: "argument", why }
+        })?;
         let len = (self.staged.len() - start - size_of::<RequestHeader>() + direct) as u64;
         let tag = self.oldest.wrapping_add(self.in_flight.len() as Tag);
         let header = RequestHeader { kind: request::TASK, tag, len };
@@ -215,6 +220,7 @@ impl<S: Stream> Lane<S> {
             self.direct = Some((id, 0));
         }
         self.in_flight.push_back(id);
+        Ok(())
     }
 
     fn stage_job(&mut self, function: &Function) {

@@ -62,9 +62,9 @@ where
     A: Serialize + Send + 'static,
     R: DeserializeOwned + Send + 'static,
 {
-    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
         match self.place(task) {
-            Place::UnderWay(argument) => value::encode_into(argument, frame),
+            Place::UnderWay(argument) => value::encode_into(argument, frame).map(|()| 0),
             Place::Done(_) | Place::Consumed => unreachable!("a task ends once"),
         }
     }

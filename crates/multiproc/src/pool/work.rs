@@ -15,8 +15,8 @@ use crate::{Error, Result};
 /// [`fail`](Self::fail); before that it may be staged several times.
 pub(crate) trait Work: Any + Send {
     /// Appends the input of `task` to `frame`, but for what
-    /// [`direct`](Self::direct) gives.
-    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()>;
+    /// [`direct`](Self::direct) gives, whose length it returns.
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize>;
 
     /// The end of the input of `task`, if it is to be written from where it lies.
     fn direct(&self, task: u64) -> Option<&[u8]> {
@@ -84,8 +84,8 @@ where
     A: Serialize + Send + 'static,
     R: DeserializeOwned + Send + 'static,
 {
-    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
-        value::encode_into(&self.arguments[task as usize], frame)
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
+        value::encode_into(&self.arguments[task as usize], frame).map(|()| 0)
     }
 
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {
@@ -125,9 +125,8 @@ impl<T: Pod> ChunksInPlace<T> {
 }
 
 impl<T: Pod + Send> Work for ChunksInPlace<T> {
-    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
-        stage_small(self.chunk(task), frame);
-        Ok(())
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
+        Ok(stage_small(self.chunk(task), frame))
     }
 
     fn direct(&self, task: u64) -> Option<&[u8]> {
@@ -167,11 +166,10 @@ impl<I: Pod, O: Pod> ChunksOutOfPlace<I, O> {
 }
 
 impl<I: Pod + Send + Sync, O: Pod + Send> Work for ChunksOutOfPlace<I, O> {
-    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<()> {
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
         let output = size_of_val(stretch(&self.output, task, self.chunk_len)) as u64;
         frame.extend_from_slice(&output.to_ne_bytes());
-        stage_small(self.chunk(task), frame);
-        Ok(())
+        Ok(stage_small(self.chunk(task), frame))
     }
 
     fn direct(&self, task: u64) -> Option<&[u8]> {
@@ -188,10 +186,13 @@ impl<I: Pod + Send + Sync, O: Pod + Send> Work for ChunksOutOfPlace<I, O> {
     }
 }
 
-fn stage_small(chunk: &[u8], frame: &mut Vec<u8>) {
-    if chunk.len() <= STAGED_CHUNK_BYTES {
-        frame.extend_from_slice(chunk);
+/// The number of bytes that are left to be written directly.
+fn stage_small(chunk: &[u8], frame: &mut Vec<u8>) -> usize {
+    if chunk.len() > STAGED_CHUNK_BYTES {
+        return chunk.len();
     }
+    frame.extend_from_slice(chunk);
+    0
 }
 
 fn take_chunk(chunk: &mut [u8], output: &[u8]) -> Result<()> {
