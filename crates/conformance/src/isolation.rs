@@ -8,6 +8,8 @@ use nix::{
     unistd::{Pid, setpgid},
 };
 
+use crate::census::Census;
+
 /// A test that runs in a process of its own, the leader of its own process
 /// group. Dropping it kills the whole group.
 #[derive(Debug)]
@@ -31,11 +33,10 @@ where
     let entry = EntryPoint::new(move |inheritance: Inheritance| {
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).expect("a new process can lead a group");
         start_fork_server();
-        let before = open_descriptors();
+        let before = Census::take();
         test(inheritance.payload);
-        let left: Vec<_> =
-            open_descriptors().into_iter().filter(|fd| !before.contains(fd)).collect();
-        assert!(left.is_empty(), "descriptors are left open: {left:?}");
+        let left = before.left();
+        assert!(left.is_empty(), "it has left behind: {left:#?}");
     });
     let inheritance = Inheritance { payload, descriptors: Vec::new() };
     let process = multiproc::start(StartMethod::Spawn, "isolated", entry, inheritance)
@@ -45,21 +46,11 @@ where
 
 /// The fork server lives as long as the process that uses it, and so do its
 /// descriptors: they are not what a test leaves behind.
-fn start_fork_server() {
+pub(crate) fn start_fork_server() {
     let nothing = EntryPoint::new(|_| ());
     let process =
         multiproc::start(StartMethod::ForkServer, "nothing", nothing, Inheritance::default());
     process.and_then(|mut process| process.wait(None)).expect("the fork server works");
-}
-
-/// Descriptor numbers and what they lead to, except the directory that is
-/// being read for it.
-fn open_descriptors() -> Vec<String> {
-    let fds = procfs::process::Process::myself().and_then(|me| me.fd()).expect("/proc can be read");
-    fds.flatten()
-        .map(|fd| format!("{} {:?}", fd.fd, fd.target))
-        .filter(|fd| !fd.contains("/proc/"))
-        .collect()
 }
 
 impl Isolated {
@@ -95,9 +86,19 @@ impl Isolated {
     ///
     /// If some are still there after a second.
     pub fn leaves_nothing(&self) {
+        let left = self.left();
+        assert!(left.is_empty(), "processes are left behind: {left:#?}");
+    }
+
+    /// Processes of the group that are still there after a second.
+    #[must_use]
+    pub fn left(&self) -> Vec<String> {
         let deadline = Instant::now() + GONE_WITHIN;
-        while !self.members().is_empty() {
-            assert!(Instant::now() < deadline, "processes are left behind: {:#?}", self.members());
+        loop {
+            let members = self.members();
+            if members.is_empty() || Instant::now() >= deadline {
+                return members;
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
     }

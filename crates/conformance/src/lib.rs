@@ -9,9 +9,13 @@
 mod answers;
 mod bench;
 mod cells;
+mod census;
 mod deaths;
 mod isolation;
+mod options;
 pub mod pools;
+pub mod soak;
+pub mod storm;
 
 pub use answers::gives_right_answers;
 pub use bench::bench_workloads;

@@ -5,7 +5,9 @@
 
 mod async_results;
 mod door;
+mod endurance;
 mod methods;
+mod orphans;
 
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use multiproc::{
     pool::{Bulk, Pool},
 };
 
-pub use self::{async_results::*, methods::*};
+pub use self::{async_results::*, endurance::*, methods::*, orphans::*};
 use crate::isolated;
 
 /// Longer than anything here takes on a machine that is not on fire.
@@ -68,6 +70,9 @@ macro_rules! pool_suite {
             a_cancelled_task_that_waits_never_begins
             an_endless_iterator_is_taken_as_far_as_it_is_needed
             pools_can_be_nested
+            workers_killed_all_the_time_cost_no_result_and_leave_nothing
+            many_tasks_and_many_pools_leave_no_more_than_few
+            nothing_outlives_a_parent_killed_at_any_instant
         }
     };
     ($transport:ty: $($check:ident)+) => {
