@@ -6,6 +6,7 @@
 mod async_results;
 mod door;
 mod endurance;
+mod faults;
 mod methods;
 mod orphans;
 
@@ -16,7 +17,7 @@ use multiproc::{
     pool::{Bulk, Pool},
 };
 
-pub use self::{async_results::*, endurance::*, methods::*, orphans::*};
+pub use self::{async_results::*, endurance::*, faults::*, methods::*, orphans::*};
 use crate::isolated;
 
 /// Longer than anything here takes on a machine that is not on fire.
@@ -73,6 +74,56 @@ macro_rules! pool_suite {
             workers_killed_all_the_time_cost_no_result_and_leave_nothing
             many_tasks_and_many_pools_leave_no_more_than_few
             nothing_outlives_a_parent_killed_at_any_instant
+            a_worker_killed_before_it_takes_a_task_costs_nothing
+            a_worker_killed_while_it_takes_a_task_costs_nothing
+            a_worker_killed_in_the_middle_of_a_task_fails_that_task_and_no_other
+            a_worker_killed_before_it_writes_a_result_costs_that_task_at_most
+            a_worker_killed_half_way_through_a_result_costs_that_task_at_most
+            a_worker_killed_after_it_has_written_a_result_costs_nothing
+            a_worker_killed_in_the_middle_of_a_chunk_fails_that_chunk_and_no_other
+            every_way_to_end_a_worker_is_the_error_of_its_task_and_of_no_other
+            tasks_that_all_end_their_workers_have_all_failed_and_the_pool_goes_on
+            a_task_without_memory_fails_and_nothing_else_does
+            test_crash_at_task_unpickle
+            test_crash_during_result_pickle_on_worker
+            test_exit_during_func_exec_on_worker
+            test_killed_child
+            test_idle_process_reuse_one
+            test_max_tasks_early_shutdown
+            a_dead_worker_is_never_an_error_of_the_pool
+            workers_killed_while_idle_cost_nothing
+            idle_workers_that_die_again_and_again_are_replaced_again_and_again
+            workers_that_all_die_at_once_are_all_replaced
+            replacements_that_die_a_few_times_are_replaced_themselves
+            if_no_replacement_lives_every_result_is_an_error_that_says_so
+            who_lives_goes_on_while_others_cannot_be_replaced
+            nothing_is_stranded_when_workers_retire_and_die
+            by_default_a_task_that_ends_its_worker_is_not_begun_again
+            with_retries_a_task_is_begun_again_so_often_and_not_once_more
+            under_random_kills_no_task_of_a_pool_that_forbids_it_begins_twice
+            retries_and_at_most_once_exclude_each_other
+            a_task_that_hangs_ends_at_its_deadline_and_harms_no_neighbour
+            a_deadline_is_that_of_its_call
+            a_task_is_asked_to_stop_and_can_return_what_it_has
+            a_task_that_does_not_stop_when_asked_is_ended
+            a_worker_stopped_in_a_task_ends_at_the_deadline
+            a_worker_stopped_before_a_task_with_a_deadline_costs_nothing
+            to_cancel_a_task_harms_no_neighbour
+            an_answer_of_no_known_kind_is_the_error_of_its_task
+            an_answer_that_says_it_is_endless_is_the_error_of_its_task
+            an_answer_to_what_was_not_asked_is_the_error_of_its_task
+            an_answer_that_cannot_be_decoded_is_the_error_of_its_task
+            an_answer_that_promises_too_much_costs_no_memory
+            an_answer_that_lacks_its_end_ends_at_the_deadline
+            a_worker_that_hangs_up_and_lives_on_is_replaced
+            fork_is_refused_in_a_process_with_threads
+            a_pool_that_was_forked_heals_in_a_process_with_threads
+            a_pool_is_joined_before_anybody_has_seen_its_results
+            five_gigabytes_without_the_memory_for_them_are_an_error_of_their_task
+            an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task
+            without_descriptors_a_pool_is_not_built_and_leaves_nothing
+            without_descriptors_nobody_is_replaced_until_there_are_some
+            of_many_short_pools_nothing_is_left
         }
     };
     ($transport:ty: $($check:ident)+) => {
