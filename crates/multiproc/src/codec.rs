@@ -76,14 +76,20 @@ struct Appending<'a> {
 impl Appending<'_> {
     #[inline]
     fn make_room(&mut self, more: usize) -> postcard::Result<()> {
-        if self.bytes.capacity() - self.bytes.len() >= more {
-            return Ok(());
-        }
-        grow(self.bytes, more).map_err(|source| {
-            *self.failure = Some(Error::Memory { bytes: self.bytes.len() + more, source });
+        make_room(self.bytes, more).map_err(|error| {
+            *self.failure = Some(error);
             postcard::Error::SerializeBufferFull
         })
     }
+}
+
+/// Makes room for `more` bytes in `bytes`, or says that there is none.
+#[inline]
+pub(crate) fn make_room(bytes: &mut Vec<u8>, more: usize) -> Result<()> {
+    if bytes.capacity() - bytes.len() >= more {
+        return Ok(());
+    }
+    grow(bytes, more).map_err(|source| Error::Memory { bytes: bytes.len() + more, source })
 }
 
 /// To look whether there is as much memory as a buffer takes pays only for

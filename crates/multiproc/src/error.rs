@@ -631,13 +631,14 @@ impl Error {
         copy.unwrap_or_else(|not_copied| not_copied)
     }
 
-    /// Whether it concerns all tasks of a pool, now and later.
+    /// Whether it concerns all tasks of a call, now and later.
     pub(crate) const fn is_of_the_pool(&self) -> bool {
         matches!(
             self,
             Self::WorkersKeepDying { .. }
                 | Self::PoolDropped
                 | Self::PoolClosed
+                | Self::RetriesAtMostOnce
                 | Self::Cancelled
                 | Self::NotInherited
                 | Self::Broken

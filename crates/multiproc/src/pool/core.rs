@@ -32,8 +32,9 @@ pub(super) struct Core<T: Transport> {
     members: Vec<Member<T::Stream>>,
     pub(super) jobs: Jobs,
     stage: Stage,
-    /// Workers that have ended without an answer since the last answer.
-    deaths_in_a_row: u32,
+    /// Workers that have ended, or could not be started, before they had begun
+    /// what they were started for, since the first of the last row of them.
+    fruitless: Option<(u32, Instant)>,
     /// No worker is started before then.
     hire_at: Option<Instant>,
     /// The error that has ended the pool, or its first worker's before it was built.
@@ -65,9 +66,13 @@ struct Tallies {
     retired: u64,
 }
 
-/// So many workers in a row may end before they have done anything. The
-/// breaks between them add up to a quarter of a second.
-const MOST_DEATHS_IN_A_ROW: u32 = 8;
+/// So many workers in a row may end before they have begun anything, if none
+/// is left. The breaks between them add up to a quarter of a second.
+const MOST_FRUITLESS: u32 = 8;
+
+/// Before a worker that has died idle is replaced, if it never did anything:
+/// nobody waits for it, and the next may be no better.
+const IDLE_PAUSE: Duration = Duration::from_millis(10);
 
 /// What to sleep on, and for how long.
 pub(super) struct Sleep {
@@ -96,7 +101,7 @@ impl<T: Transport> Core<T> {
             members: Vec::new(),
             jobs: Jobs::default(),
             stage: Stage::Starting,
-            deaths_in_a_row: 0,
+            fruitless: None,
             hire_at: None,
             failure: None,
             owner: this_process(),
@@ -148,7 +153,9 @@ impl<T: Transport> Core<T> {
     /// Enters a job and gives out what can be given out. What goes wrong is
     /// the outcome of the job.
     pub(super) fn submit(&mut self, order: Order) -> JobId {
-        match self.refusal() {
+        let policy = &order.policy;
+        let excluded = policy.at_most_once && policy.retries > 0;
+        match self.refusal().or(excluded.then_some(Error::RetriesAtMostOnce)) {
             Some(error) => self.jobs.enter_failed(order, error),
             None => {
                 let job = self.jobs.enter(order);
@@ -326,8 +333,8 @@ impl<T: Transport> Core<T> {
         for index in 0..self.members.len() {
             let member = &mut self.members[index];
             let (news, heard) = member.listen(&mut self.jobs);
-            let pid = member.child.pid();
-            self.tally(&news);
+            let (pid, born) = (member.child.pid(), member.born);
+            self.tally(&news, born);
             if let Err(broken) = heard {
                 lost.push((pid, broken));
             } else if dead.contains(&pid) {
@@ -342,12 +349,18 @@ impl<T: Transport> Core<T> {
         self.hand_out();
     }
 
-    fn tally(&mut self, news: &News) {
+    fn tally(&mut self, news: &News, born: Instant) {
         self.tallies.answered += news.answered;
         self.tallies.failed += news.failed;
         if news.answered > 0 {
-            self.deaths_in_a_row = 0;
+            self.has_borne_fruit(born);
         }
+    }
+
+    /// A worker has begun a task. If it was started since others could not,
+    /// whatever ailed them is over.
+    fn has_borne_fruit(&mut self, born: Instant) {
+        self.fruitless = self.fruitless.filter(|&(_, since)| born < since);
     }
 
     /// The worker `pid` is no use any more.
@@ -360,15 +373,21 @@ impl<T: Transport> Core<T> {
             tracing::warn!(target: "multiproc", pid, ?why, "worker dismissed");
             member.child.kill();
         }
-        let had_answered = member.answered > 0;
-        let Remains { error, was_unready, is_in_order } = member.bury(why, &mut self.jobs);
+        let (born, had_answered) = (member.born, member.answered > 0);
+        let Remains { error, was_idle, has_charged, is_in_order } =
+            member.bury(why, &mut self.jobs);
+        if has_charged {
+            self.has_borne_fruit(born);
+        }
         match self.stage {
             Stage::Starting => _ = self.failure.get_or_insert(error),
             _ if is_in_order => self.tallies.retired += u64::from(self.stage < Stage::Ending),
             Stage::Open | Stage::Closed => {
                 self.tallies.healed += 1;
-                if was_unready || !had_answered {
-                    self.back_off(&error);
+                match (had_answered || has_charged, was_idle) {
+                    (true, _) => {}
+                    (false, true) => self.hire_at = Some(Instant::now() + IDLE_PAUSE),
+                    (false, false) => self.back_off(&error),
                 }
             }
             // The jobs are done, so nobody else would be told.
@@ -376,11 +395,15 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// A worker has ended before it had done anything, or could not be started.
+    /// A worker has ended before it had begun anything, or could not be started.
     fn back_off(&mut self, error: &Error) {
-        self.deaths_in_a_row += 1;
-        let deaths = self.deaths_in_a_row;
-        if deaths >= MOST_DEATHS_IN_A_ROW.max(2 * self.config.workers.get() as u32) {
+        let (before, since) = self.fruitless.unwrap_or((0, Instant::now()));
+        let deaths = before + 1;
+        self.fruitless = Some((deaths, since));
+        // Who lives can do everything, if more slowly.
+        let nobody_works = !self.members.iter().any(|member| member.is_ready);
+        let most = MOST_FRUITLESS.max(2 * self.config.workers.get() as u32);
+        if nobody_works && deaths >= most {
             let failure = Error::WorkersKeepDying { deaths, last: error.to_string() };
             self.kill(failure.again());
             self.failure = Some(failure);

@@ -58,6 +58,20 @@ impl<P: Read> Inbox<P> {
         Ok(&self.buffer[start..start + len])
     }
 
+    /// Passes over the next `len` bytes.
+    pub(super) fn skip(&mut self, len: usize) -> io::Result<()> {
+        let mut left = len;
+        while left > 0 {
+            let here = left.min(self.end - self.start);
+            if here == 0 && !self.fill()? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.start += here;
+            left -= here;
+        }
+        Ok(())
+    }
+
     /// The next bytes, to where they belong.
     pub(super) fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
         let here = into.len().min(self.end - self.start);
@@ -79,6 +93,8 @@ mod tests {
         for len in [1, 0, 7, BUFFER_BYTES, 3, BUFFER_BYTES - 1, 100] {
             taken.extend_from_slice(inbox.take(len).unwrap());
         }
+        inbox.skip(1_000).unwrap();
+        taken.extend_from_slice(&bytes[taken.len()..][..1_000]);
         let mut rest = vec![0; bytes.len() - taken.len()];
         inbox.read_exact(&mut rest).unwrap();
         taken.extend(rest);

@@ -33,6 +33,8 @@ pub(crate) struct Lane<S> {
     /// Tasks that the worker was given and has not answered, oldest first. All
     /// are of one series; their tags follow upon each other.
     in_flight: VecDeque<TaskId>,
+    /// Bytes that were written or read.
+    moved: u64,
     /// Tag of the oldest of them, or else of the next task.
     oldest: Tag,
     /// Frames to be written; those before `written` are.
@@ -102,6 +104,7 @@ impl<S: Stream> Lane<S> {
             pace: Pace::default(),
             function: 0,
             in_flight: VecDeque::new(),
+            moved: 0,
             oldest: 1,
             staged: Vec::new(),
             written: 0,
@@ -135,6 +138,11 @@ impl<S: Stream> Lane<S> {
     /// The task with `tag`, if the worker has not answered it.
     pub(crate) fn task(&self, tag: Tag) -> Option<TaskId> {
         self.in_flight.get(tag.wrapping_sub(self.oldest) as usize).copied()
+    }
+
+    /// Bytes that were written or read since the worker was started.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Whether something waits to be written.
@@ -261,7 +269,10 @@ impl<S: Stream> Lane<S> {
     fn write_on(&mut self, jobs: &Jobs) -> Result<(), Broken> {
         while self.written < self.staged.len() {
             match self.stream.write(&self.staged[self.written..])? {
-                Some(written) => self.written += written,
+                Some(written) => {
+                    self.written += written;
+                    self.moved += written as u64;
+                }
                 None => return Ok(()),
             }
         }
@@ -272,7 +283,10 @@ impl<S: Stream> Lane<S> {
                 break;
             }
             match self.stream.write(rest)? {
-                Some(more) => self.direct = Some((task, written + more)),
+                Some(more) => {
+                    self.direct = Some((task, written + more));
+                    self.moved += more as u64;
+                }
                 None => return Ok(()),
             }
         }
@@ -288,14 +302,23 @@ impl<S: Stream> Lane<S> {
                     self.stream.read(&mut self.unread[..left])?
                 }
                 Some(Arriving { refused: None, len, read }) => {
-                    self.stream.read(&mut self.large[*read..*len])?
+                    // What a worker only promises costs no memory.
+                    if self.large.len() == *read {
+                        let more = (len - read).min((*read).max(BUFFER_BYTES));
+                        self.large.resize(read + more, 0);
+                    }
+                    let end = self.large.len().min(*len);
+                    self.stream.read(&mut self.large[*read..end])?
                 }
                 None => self.stream.read(&mut self.unread[self.unread_len..])?,
             };
             match received {
                 None => return Ok(()),
                 Some(0) => return Err(Broken::HungUp),
-                Some(more) => self.received(more, jobs, news)?,
+                Some(more) => {
+                    self.moved += more as u64;
+                    self.received(more, jobs, news)?;
+                }
             }
         }
     }
@@ -378,9 +401,11 @@ impl<S: Stream> Lane<S> {
         Ok(Some(size_of::<ReplyHeader>() + len))
     }
 
-    /// The oldest task, which is the one that must be answered next.
+    /// The oldest task, which is the one that must be answered next. Not
+    /// before it was told in full: its input is still to be had from its job.
     fn due(&self, tag: Tag) -> Option<TaskId> {
-        self.in_flight.front().copied().filter(|_| tag == self.oldest)
+        let is_told = |task: &TaskId| self.direct.is_none_or(|(untold, _)| untold != *task);
+        self.in_flight.front().copied().filter(|_| tag == self.oldest).filter(is_told)
     }
 
     fn answered(&mut self, news: &mut News) {
@@ -395,7 +420,7 @@ impl<S: Stream> Lane<S> {
         let missing = len.saturating_sub(self.large.len());
         let refused = self.large.try_reserve_exact(missing).err().map(|_| Error::no_memory(len));
         if refused.is_none() {
-            self.large.resize(self.large.len() + missing, 0);
+            self.large.resize(self.large.len().max(here.len()), 0);
             self.large[..here.len()].copy_from_slice(here);
         }
         self.arriving = Some(Arriving { len, refused, read: here.len() });

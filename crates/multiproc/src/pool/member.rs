@@ -31,6 +31,9 @@ pub(super) struct Member<S> {
     doom: Option<Doom>,
     /// The task that was asked to stop.
     asked: Option<Tag>,
+    /// What it did last, how many bytes had moved by then, and since when
+    /// neither has changed, if it has tasks with deadlines and executes none.
+    still: Option<(Turn, u64, Instant)>,
 }
 
 /// Why the pool kills a worker.
@@ -40,14 +43,18 @@ enum Doom {
     TooLong(Duration),
     /// Nobody wants its task's result any more.
     Cancelled,
+    /// It has tasks and neither executes one nor moves a byte.
+    Still,
 }
 
 /// What a worker has left behind.
 pub(super) struct Remains {
     /// Why it is gone, for those whom that concerns.
     pub(super) error: Error,
-    /// Whether it had never been ready.
-    pub(super) was_unready: bool,
+    /// Whether it was ready and had no task.
+    pub(super) was_idle: bool,
+    /// Whether it executed a task, which was charged.
+    pub(super) has_charged: bool,
     /// Whether its end was in order: it was told to end and did.
     pub(super) is_in_order: bool,
 }
@@ -69,6 +76,7 @@ impl<S: Stream> Member<S> {
             unfit: None,
             doom: None,
             asked: None,
+            still: None,
         }
     }
 
@@ -123,8 +131,10 @@ impl<S: Stream> Member<S> {
         if has_cancelled && self.lane.in_flight().any(|(_, task)| jobs.is_cancelled(task.job)) {
             again = Some(again.unwrap_or(CANCELLED_AGAIN).min(CANCELLED_AGAIN));
         }
-        again?;
-        let Some((tag, task)) = self.current() else { return again };
+        let Some((tag, task)) = again.and_then(|_| self.current()) else {
+            return self.keep_moving(jobs, again);
+        };
+        self.still = None;
         if has_cancelled && jobs.is_cancelled(task.job) {
             self.doom_task(tag, Doom::Cancelled);
             return again;
@@ -148,6 +158,30 @@ impl<S: Stream> Member<S> {
         left.or(again).map(|left| left.max(Duration::from_millis(1)))
     }
 
+    /// Kills a worker that has a task with a deadline and, for as long as that
+    /// may take, neither begins one nor moves a byte: it is stopped, or worse.
+    /// How long until this is to be asked again, if not `again`.
+    fn keep_moving(&mut self, jobs: &Jobs, again: Option<Duration>) -> Option<Duration> {
+        let first = self.lane.in_flight().next().filter(|_| again.is_some());
+        let limit = first.and_then(|(_, task)| jobs.policy(task.job).hard_deadline);
+        let Some(limit) = limit else {
+            self.still = None;
+            return again;
+        };
+        let now = (self.status.turn(), self.lane.moved());
+        let since = match self.still {
+            Some((turn, moved, since)) if (turn, moved) == now => since,
+            _ => Instant::now(),
+        };
+        self.still = Some((now.0, now.1, since));
+        let left = limit.saturating_sub(since.elapsed());
+        if left.is_zero() && self.status.doom_turn(now.0) {
+            self.doom = Some(Doom::Still);
+            self.child.kill();
+        }
+        again.map(|again| again.min(left).max(Duration::from_millis(1)))
+    }
+
     /// Kills the worker for the sake of a task, if it still executes that.
     fn doom_task(&mut self, tag: Tag, doom: Doom) {
         if self.status.doom(tag) {
@@ -160,8 +194,11 @@ impl<S: Stream> Member<S> {
     /// the one that it executed is charged, those that it had not begun are
     /// given to others, and so are those of which nobody knows, if they may.
     pub(super) fn bury(mut self, why: Broken, jobs: &mut Jobs) -> Remains {
-        // What it has said before it ended counts.
-        let _ = self.listen(jobs);
+        // What it has said before it ended counts, unless it makes no sense.
+        if !matches!(why, Broken::Garbled(_)) {
+            let _ = self.listen(jobs);
+        }
+        let was_idle = self.is_ready && self.lane.in_flight_len() == 0;
         let (pid, name) = (self.child.pid(), self.child.name().to_owned());
         let (status, hung_on) = self.await_end();
         let unfit = self.unfit.take();
@@ -198,8 +235,8 @@ impl<S: Stream> Member<S> {
                 never_began => never_began,
             }
         };
-        self.settle(jobs, &error);
-        Remains { error: told, was_unready: !self.is_ready, is_in_order }
+        let has_charged = self.settle(jobs, &error);
+        Remains { error: told, was_idle, has_charged, is_in_order }
     }
 
     /// How it ended, and whether it had to be killed for that.
@@ -212,12 +249,14 @@ impl<S: Stream> Member<S> {
         (status.unwrap_or(ExitStatus::KILLED), true)
     }
 
-    fn settle(&self, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) {
+    /// Whether a task was charged.
+    fn settle(&self, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) -> bool {
         let (executing, last) = match self.status.turn() {
             Turn::Executing(tag) => (Some(tag), tag),
             Turn::Between(tag) => (None, tag),
         };
         let garbled = matches!(error(None), Error::Garbled { .. });
+        let mut has_charged = false;
         // Those to be given again come in their old order before all others.
         for (place, (tag, task)) in
             self.lane.in_flight().enumerate().collect::<Vec<_>>().into_iter().rev()
@@ -226,6 +265,7 @@ impl<S: Stream> Member<S> {
             let is_charged = if garbled { place == 0 } else { Some(tag) == executing };
             let was_begun = last.wrapping_sub(tag) <= Tag::MAX / 2;
             if is_charged {
+                has_charged = true;
                 self.charge(task, jobs, error);
             } else if was_begun && jobs.policy(task.job).at_most_once {
                 jobs.fail(task, error(Some(task)));
@@ -233,13 +273,14 @@ impl<S: Stream> Member<S> {
                 jobs.give_back(task);
             }
         }
+        has_charged
     }
 
     fn charge(&self, id: TaskId, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) {
         let (pid, name) = (self.child.pid(), self.child.name());
         let task = id.task as usize;
         match self.doom {
-            None => jobs.charge(id, || error(Some(id))),
+            None | Some(Doom::Still) => jobs.charge(id, || error(Some(id))),
             Some(Doom::Cancelled) => jobs.fail(id, Error::Cancelled),
             Some(Doom::TooLong(limit)) => {
                 let name = name.to_owned();

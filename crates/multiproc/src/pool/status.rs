@@ -4,7 +4,9 @@
 //! worker says that it begins a task and that it has ended it; in between the
 //! parent may *doom* it, which is a decision about that very task: a worker
 //! that finds itself doomed at the end of a task begins no other, and waits to
-//! be killed. So a kill for the sake of one task never hits the next.
+//! be killed. So a kill for the sake of one task never hits the next. If the
+//! tasks have deadlines, the parent may also doom a worker between two of them
+//! that does not get on; then it does not begin the next.
 
 use std::{os::fd::OwnedFd, time::Duration};
 
@@ -38,6 +40,8 @@ mod state {
     pub(super) const BETWEEN: u64 = 0;
     pub(super) const EXECUTING: u64 = 1 << 32;
     pub(super) const DOOMED: u64 = 2 << 32;
+    /// The task with the tag was the last one, and no other may be begun.
+    pub(super) const DOOMED_BETWEEN: u64 = 3 << 32;
 }
 
 /// What a worker did last.
@@ -65,14 +69,27 @@ impl Status {
         codec::decode(bytes, descriptors)
     }
 
-    /// By the worker: the next task begins.
+    /// By the worker: the next task begins. Does not return if it is doomed.
     pub(crate) fn begin(&self, tag: Tag, is_timed: bool) {
-        if is_timed {
-            self.begun_ns.store(now().as_nanos() as u64, Ordering::Relaxed);
+        let executing = state::EXECUTING | u64::from(tag);
+        if !is_timed {
+            // A plain store suffices: a worker whose tasks have no deadlines
+            // is not doomed between them. Release: as below.
+            self.turn.store(executing, Ordering::Release);
+            return;
         }
-        // Release: whoever sees that it has begun sees when. A plain store
-        // suffices: nobody else writes between two tasks.
-        self.turn.store(state::EXECUTING | u64::from(tag), Ordering::Release);
+        self.begun_ns.store(now().as_nanos() as u64, Ordering::Relaxed);
+        let before = self.turn.load(Ordering::Relaxed);
+        // Against `doom_turn`: one of the two comes first. Release: whoever
+        // sees, in `turn`, that it has begun sees when.
+        let begins = before < state::DOOMED_BETWEEN
+            && self
+                .turn
+                .compare_exchange(before, executing, Ordering::Release, Ordering::Relaxed)
+                .is_ok();
+        if !begins {
+            await_the_end();
+        }
     }
 
     /// By the worker: the task has ended. Does not return if it is doomed.
@@ -95,12 +112,28 @@ impl Status {
         self.turn.compare_exchange(executing, doomed, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// By the parent: the worker, whose tasks have deadlines, is to be killed
+    /// because it has not got on since it took this turn. Whether it still
+    /// has not.
+    pub(crate) fn doom_turn(&self, turn: Turn) -> bool {
+        let tag = match turn {
+            Turn::Between(tag) => tag,
+            Turn::Executing(tag) => return self.doom(tag),
+        };
+        let between = state::BETWEEN | u64::from(tag);
+        let doomed = state::DOOMED_BETWEEN | u64::from(tag);
+        self.turn.compare_exchange(between, doomed, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// What the worker does, or did when it died.
     pub(crate) fn turn(&self) -> Turn {
         // Pairs with `begin`.
         let turn = self.turn.load(Ordering::Acquire);
         let tag = turn as Tag;
-        if turn >= state::EXECUTING { Turn::Executing(tag) } else { Turn::Between(tag) }
+        match turn - u64::from(tag) {
+            state::EXECUTING | state::DOOMED => Turn::Executing(tag),
+            _ => Turn::Between(tag),
+        }
     }
 
     /// For how long the worker has executed its task, if it was begun with
@@ -153,6 +186,18 @@ mod tests {
         assert!(status.doom(8));
         assert_eq!(status.turn(), Turn::Executing(8));
         assert!(status.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_worker_that_has_got_on_is_not_doomed_for_its_last_turn() {
+        let status = Status::new().unwrap();
+        status.begin(7, true);
+        assert!(!status.doom_turn(Turn::Between(0)));
+        status.end(7);
+        assert!(!status.doom_turn(Turn::Executing(7)));
+        assert!(status.doom_turn(Turn::Between(7)));
+        assert_eq!(status.turn(), Turn::Between(7));
     }
 
     #[test]

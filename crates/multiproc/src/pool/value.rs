@@ -32,7 +32,9 @@ pub(super) fn encode_into<T: Serialize + 'static>(value: &T, bytes: &mut Vec<u8>
                     return Ok(());
                 }
                 if let Some(values) = any.downcast_ref::<Vec<$plain>>() {
-                    bytes.extend_from_slice(bytemuck::cast_slice(values));
+                    let values: &[u8] = bytemuck::cast_slice(values);
+                    codec::make_room(bytes, values.len())?;
+                    bytes.extend_from_slice(values);
                     return Ok(());
                 }
             )+

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Port, Transport,
     frame::{
-        Failure, JobHeader, MAX_FAILURE, PaceReport, ReplyHeader, RequestHeader, job, reply,
-        request,
+        Failure, JobHeader, MAX_FAILURE, PaceReport, ReplyHeader, RequestHeader, ValueOf, job,
+        reply, request,
     },
     function::{CallFn, HookFn},
     inbox::Inbox,
@@ -228,7 +228,9 @@ impl<P: Port> Worker<P> {
         let argument = if self.inbox.holds(len) {
             self.inbox.take(len)?
         } else {
-            let room = self.large_input.of_len(len);
+            let Some(room) = self.large_input.make(len) else {
+                return self.refuse(job, header, len, (ValueOf::Argument, len));
+            };
             self.inbox.read_exact(room)?;
             room
         };
@@ -257,24 +259,47 @@ impl<P: Port> Worker<P> {
         function: TaskFn,
         header: RequestHeader,
     ) -> io::Result<()> {
-        let chunk = self.output.of_len(header.len as usize);
+        let len = header.len as usize;
+        let Some(chunk) = self.output.make(len) else {
+            return self.refuse(job, header, len, (ValueOf::Argument, len));
+        };
         self.inbox.read_exact(chunk)?;
         self.status.begin(header.tag, job.is_timed);
         let outcome = function.run(&job.context, &[], chunk);
-        self.say_chunk(header, header.len as usize, outcome)
+        self.say_chunk(header, len, outcome)
     }
 
     fn map_chunk(&mut self, job: &Job, function: TaskFn, header: RequestHeader) -> io::Result<()> {
         let mut output_len = 0u64;
         self.inbox.read_exact(bytemuck::bytes_of_mut(&mut output_len))?;
-        let input = self.large_input.of_len(header.len as usize - size_of::<u64>());
+        let (input_len, output_len) = (header.len as usize - size_of::<u64>(), output_len as usize);
+        let Some(input) = self.large_input.make(input_len) else {
+            return self.refuse(job, header, input_len, (ValueOf::Argument, input_len));
+        };
         self.inbox.read_exact(input)?;
-        let output = self.output.of_len(output_len as usize);
+        let Some(output) = self.output.make(output_len) else {
+            return self.refuse(job, header, 0, (ValueOf::Result, output_len));
+        };
         // What the last chunk has left must not be taken for this one's.
         output.fill(0);
         self.status.begin(header.tag, job.is_timed);
         let outcome = function.run(&job.context, input, output);
-        self.say_chunk(header, output_len as usize, outcome)
+        self.say_chunk(header, output_len, outcome)
+    }
+
+    /// There is no memory for a task: it has failed, and what is left of its
+    /// input is passed over.
+    fn refuse(
+        &mut self,
+        job: &Job,
+        header: RequestHeader,
+        unread: usize,
+        (what, bytes): (ValueOf, usize),
+    ) -> io::Result<()> {
+        self.inbox.skip(unread)?;
+        self.status.begin(header.tag, job.is_timed);
+        self.say_failure(header.tag, Failure::of(what, &Error::no_memory(bytes)));
+        self.executed_one(header)
     }
 
     fn say_chunk(
@@ -287,7 +312,7 @@ impl<P: Port> Worker<P> {
             Err(panic) => self.say_failure(header.tag, panic.into()),
             Ok(()) => {
                 self.say(reply::DONE, header.tag, len);
-                let chunk = self.output.of_len(len);
+                let chunk = self.output.first(len);
                 if len < OUTBOX_BYTES {
                     self.outbox.extend_from_slice(chunk);
                 } else {
@@ -367,11 +392,18 @@ impl Failure {
 struct AlignedBytes(Vec<u128>);
 
 impl AlignedBytes {
-    fn of_len(&mut self, len: usize) -> &mut [u8] {
+    /// The first `len` of them; `None` if there is no memory for so many.
+    fn make(&mut self, len: usize) -> Option<&mut [u8]> {
         let words = len.div_ceil(size_of::<u128>());
-        if self.0.len() < words {
+        if let Some(missing) = words.checked_sub(self.0.len()) {
+            self.0.try_reserve_exact(missing).ok()?;
             self.0.resize(words, 0);
         }
-        &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
+        Some(&mut bytemuck::cast_slice_mut(&mut self.0)[..len])
+    }
+
+    /// The first `len` of them, which were made.
+    fn first(&self, len: usize) -> &[u8] {
+        &bytemuck::cast_slice(&self.0)[..len]
     }
 }

@@ -35,12 +35,12 @@ pub(super) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Misdeed {
     DieBefore,
-    /// When half of it is done.
+    /// When some of it is done.
     DieWithin,
     DieAfter,
     /// Writes these bytes over the beginning of what it should write.
     Write([u8; 16]),
-    /// Writes less than half of it, and goes on as if nothing were missing.
+    /// Writes a quarter of it, and goes on as if nothing were missing.
     Forget,
     /// Closes its streams and lives on.
     HangUp,
@@ -167,7 +167,7 @@ impl<P: Port> Write for FaultyPort<P> {
         match self.misdeed(Step::Write(self.writes)) {
             Some(Misdeed::DieBefore) => die(),
             Some(Misdeed::DieWithin) => {
-                self.say(&from[..from.len() / 2])?;
+                self.say(&from[..from.len() / 4])?;
                 die()
             }
             Some(Misdeed::DieAfter) => {
@@ -181,7 +181,7 @@ impl<P: Port> Write for FaultyPort<P> {
                 Ok(from.len())
             }
             Some(Misdeed::Forget) => {
-                self.port().write_all(&from[..from.len() / 2])?;
+                self.port().write_all(&from[..from.len() / 4])?;
                 Ok(from.len())
             }
             Some(Misdeed::HangUp) => self.hang_up(),

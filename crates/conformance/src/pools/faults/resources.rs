@@ -130,6 +130,10 @@ pub fn an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task<
     pool.shutdown().unwrap();
 }
 
+/// More than a process of two workers waits for at once: `poll` takes no more
+/// than it may have.
+const ENOUGH: u64 = 16;
+
 /// Lets this process have so many descriptors more than it has.
 fn cap_descriptors(more: u64) {
     let most = getrlimit(Resource::RLIMIT_NOFILE).unwrap().1;
@@ -170,26 +174,25 @@ pub fn without_descriptors_a_pool_is_not_built_and_leaves_nothing<T: Bulk>(metho
 }
 
 pub fn without_descriptors_nobody_is_replaced_until_there_are_some<T: Bulk>(method: StartMethod) {
+    // What the pool has, and gives back for the dead, has higher numbers.
+    let low: Vec<_> = (0..ENOUGH).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
     let pool: Pool<T> = builder(method).build().unwrap();
     let mut door = Door::new();
     let visits = pool.map_async(visit, [door.way_in(), door.way_in()]);
     door.await_knocks(2);
     let pids: Vec<i32> = pool.pids().collect();
-    // There is room for the two of the dead, which are too few.
-    let mut kept = Vec::new();
-    cap_descriptors(0);
+    let most = getrlimit(Resource::RLIMIT_NOFILE).unwrap().1;
+    setrlimit(Resource::RLIMIT_NOFILE, ENOUGH, most).unwrap();
+    assert!(std::fs::File::open("/dev/null").is_err());
     send(Signal::SIGKILL, pids[0]);
     until(|| pool.statistics().tasks_failed == 1);
-    while let Ok(file) = std::fs::File::open("/dev/null") {
-        kept.push(file);
-    }
     door.open(1);
     assert_died(&visits.get().unwrap_err(), 0, &[KILLED]);
     // The other one does all the work.
     assert_eq!(pool.map(square, 0..500).unwrap().len(), 500);
     assert_eq!(pool.pids().collect::<Vec<_>>(), pids[1..]);
-    drop(kept);
     uncap_descriptors();
+    drop(low);
     until(|| pool.pids().len() == 2);
     check_is_well(&pool);
     pool.shutdown().unwrap();
