@@ -179,7 +179,9 @@ impl<T: Transport> Builder<T> {
 
     /// A task that runs for longer than this is ended with its worker, which is
     /// replaced; it has failed with [`Error::DeadlineExceeded`] and is not
-    /// begun again.
+    /// begun again. A worker that has such a task and does not get on for that
+    /// long without executing anything, because it was stopped, is replaced
+    /// too, and nothing has failed.
     pub fn hard_deadline(mut self, limit: Duration) -> Self {
         self.config.policy.hard_deadline = Some(limit);
         self
