@@ -191,7 +191,11 @@ impl RobustMutex {
             libc::EBUSY | libc::ETIMEDOUT => return None,
             code => self.acquired_after_death(code),
         };
-        self.holder.store(self.here(), Relaxed);
+        // A recursive one that this thread has already, perhaps by way of another
+        // mapping, stays held by way of that: the C library has linked it there.
+        if code != 0 || self.holder.load(Relaxed) == 0 {
+            self.holder.store(self.here(), Relaxed);
+        }
         // Who dies before has changed nothing.
         compiler_fence(AcqRel);
         Some(how)

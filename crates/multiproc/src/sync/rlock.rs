@@ -225,3 +225,24 @@ impl fmt::Debug for RLockGuard<'_> {
         f.write_str("RLockGuard")
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn it_is_held_by_way_of_the_mapping_that_took_it_first() {
+        let first = RLock::new().unwrap();
+        let crossed = codec::encode(&first).unwrap();
+        let second: RLock = codec::decode(&crossed.bytes, crossed.descriptors).unwrap();
+        let outer = first.acquire().unwrap();
+        let inner = second.acquire().unwrap();
+        assert!(first.state.is_held_here() && !second.state.is_held_here());
+        drop(outer);
+        assert!(first.state.is_held_here());
+        drop(inner);
+        assert!(!first.state.is_held_here() && !second.state.is_held_here());
+    }
+}
