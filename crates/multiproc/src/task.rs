@@ -111,9 +111,8 @@ impl TaskFn {
     /// If it panics; a worker that called [`TaskPanic::capture`] learns where.
     #[inline]
     pub fn run(self, context: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), TaskPanic> {
-        // Unwind safe: after a panic the output is not read.
-        panic::catch_unwind(AssertUnwindSafe(|| (self.run)(context, input, output)))
-            .map_err(|_| TaskPanic::take())
+        // After a panic the output is not read.
+        TaskPanic::catch(|| (self.run)(context, input, output))
     }
 }
 

@@ -9,6 +9,7 @@ mod endurance;
 mod faults;
 mod methods;
 mod orphans;
+mod turns;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use multiproc::{
     pool::{Bulk, Pool},
 };
 
-pub use self::{async_results::*, endurance::*, faults::*, methods::*, orphans::*};
+pub use self::{async_results::*, endurance::*, faults::*, methods::*, orphans::*, turns::*};
 use crate::isolated;
 
 /// Longer than anything here takes on a machine that is not on fire.
@@ -71,6 +72,15 @@ macro_rules! pool_suite {
             a_cancelled_task_that_waits_never_begins
             an_endless_iterator_is_taken_as_far_as_it_is_needed
             pools_can_be_nested
+            workers_that_retire_do_all_of_a_large_chunk_first
+            a_pool_goes_on_by_itself_when_all_of_its_workers_have_died
+            whoever_waits_hears_of_what_another_thread_has_ended
+            shutdown_ends_a_stream_with_what_it_has
+            a_result_that_is_being_shown_cannot_be_cancelled
+            nobody_waits_for_a_callback_that_takes_its_time
+            a_replacement_that_never_becomes_ready_is_replaced
+            callbacks_are_called_after_the_end_of_the_pool_too
+            a_panic_on_a_thread_that_a_task_has_started_is_that_threads
             workers_killed_all_the_time_cost_no_result_and_leave_nothing
             many_tasks_and_many_pools_leave_no_more_than_few
             nothing_outlives_a_parent_killed_at_any_instant

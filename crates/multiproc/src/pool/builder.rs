@@ -195,6 +195,7 @@ impl<T: Transport> Builder<T> {
         every: Duration,
         tell: impl Fn(&Statistics) + Send + Sync + 'static,
     ) -> Self {
+        let every = every.max(Duration::from_millis(1));
         self.config.progress = Some(Progress { every, tell: Arc::new(tell) });
         self
     }
@@ -219,6 +220,10 @@ impl<T: Transport> Builder<T> {
         config.cores = match self.pinning {
             Pinning::None => Vec::new(),
             Pinning::Spread => available_cores()?,
+            Pinning::Cores(cores) if cores.is_empty() => {
+                let source = std::io::ErrorKind::InvalidInput.into();
+                return Err(Error::CoresNotAvailable { cores, source });
+            }
             Pinning::Cores(cores) => cores,
         };
         Ok(Pool { shared: Shared::start(config)? })

@@ -207,7 +207,7 @@ impl<'p, T: Transport> Call<'p, T> {
     ///
     /// # Errors
     ///
-    /// If the pool cannot execute anything any more.
+    /// See there.
     pub fn map_outcomes<A, R, F>(
         &self,
         f: F,
@@ -218,11 +218,14 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        let conclude = |work| -> Box<dyn Any + Send> {
-            let outcomes: Result<Vec<Result<R>>> = Ok(own::<Calls<A, R>>(work).into_outcomes());
-            Box::new(outcomes)
-        };
-        self.begin::<_, _, _, Vec<Result<R>>>(f, arguments.into_iter().collect(), conclude).get()
+        let calls = Box::new(Calls::<A, R>::new(arguments.into_iter().collect()));
+        let count = calls.len() as u64;
+        let function = self.function(CallFn::new(f).token(), job::CALL, Vec::new());
+        let (calls, error) = self.execute(function, calls, count);
+        match error {
+            Some(error) if !calls.has_begun() => Err(error),
+            error => Ok(calls.into_outcomes(|| error.as_ref().map_or(Error::Broken, Error::again))),
+        }
     }
 
     /// See [`Pool::starmap`].
@@ -323,7 +326,7 @@ impl<'p, T: Transport> Call<'p, T> {
     ) -> JobId {
         let policy = self.policy.clone();
         let order = Order { function, policy, work, count, is_open, conclude };
-        self.pool.shared.with(|core| core.submit(order))
+        self.pool.shared.with_more_to_do(|core| core.submit(order))
     }
 }
 
@@ -347,7 +350,7 @@ impl<T: Transport> Call<'_, T> {
         let context = bytemuck::bytes_of(&context).to_vec();
         let function = self.function(TaskFn::chunk(f).token(), job::IN_PLACE, context);
         let work = Box::new(ChunksInPlace::new(array, chunks.len));
-        let (work, error) = self.execute::<ChunksInPlace<E>>(function, work, chunks);
+        let (work, error) = self.execute(function, work, chunks.count as u64);
         let (array, failures) = work.into_parts();
         (array, error.map_or_else(|| failures.into_first(), Err))
     }
@@ -372,18 +375,13 @@ impl<T: Transport> Call<'_, T> {
         let context = bytemuck::bytes_of(&context).to_vec();
         let function = self.function(TaskFn::map_chunk(f).token(), job::OUT_OF_PLACE, context);
         let work = Box::new(ChunksOutOfPlace::new(input, output, chunks.len));
-        let (work, error) = self.execute::<ChunksOutOfPlace<I, O>>(function, work, chunks);
+        let (work, error) = self.execute(function, work, chunks.count as u64);
         let (array, failures) = work.into_parts();
         (array, error.map_or_else(|| failures.into_first(), Err))
     }
 
-    fn execute<W: Work>(
-        &self,
-        function: Function,
-        work: Box<W>,
-        chunks: Chunks,
-    ) -> (W, Option<Error>) {
-        let job = self.submit(function, work, chunks.count as u64, false, never_concluded);
+    fn execute<W: Work>(&self, function: Function, work: Box<W>, count: u64) -> (W, Option<Error>) {
+        let job = self.submit(function, work, count, false, never_concluded);
         let shared = &self.pool.shared;
         shared.wait(None, |core| core.jobs.is_finished(job));
         shared.look(|core| {

@@ -5,6 +5,7 @@
 //! the exchange on for everybody.
 
 use std::{
+    num::NonZeroUsize,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ use super::{
     worker::serve,
 };
 use crate::{
-    EntryPoint, Error, Result,
+    EntryPoint, Error, ExitStatus, Result,
     process::{Starter, this_process},
 };
 
@@ -28,7 +29,8 @@ use crate::{
 pub(super) struct Core<T: Transport> {
     pub(super) config: Config,
     transport: T,
-    starter: Starter,
+    /// Until the pool ends.
+    starter: Option<Starter>,
     members: Vec<Member<T::Stream>>,
     pub(super) jobs: Jobs,
     stage: Stage,
@@ -96,7 +98,7 @@ impl<T: Transport> Core<T> {
     pub(super) fn start(config: Config) -> Result<Self> {
         let mut core = Self {
             transport: T::new()?,
-            starter: Starter::new(config.start_method)?,
+            starter: Some(Starter::new(config.start_method)?),
             config,
             members: Vec::new(),
             jobs: Jobs::default(),
@@ -180,6 +182,8 @@ impl<T: Transport> Core<T> {
 
     pub(super) fn close(&mut self) {
         self.stage = self.stage.max(Stage::Closed);
+        // Streams get no more tasks, and end with those that they have.
+        self.jobs.close_all();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -193,18 +197,26 @@ impl<T: Transport> Core<T> {
         self.hand_out();
     }
 
+    /// Whether there are no workers any more, and never will be.
     pub(super) fn has_ended(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && self.stage >= Stage::Ending
     }
 
-    /// What went wrong, once.
+    /// What went wrong, once. A worker that lives on although it was told to
+    /// end has gone wrong.
     pub(super) fn take_failure(&mut self) -> Option<Error> {
-        self.failure.take()
+        self.failure.take().or_else(|| {
+            let child = &self.members.first()?.child;
+            let (pid, name) = (child.pid(), child.name().to_owned());
+            Some(Error::WorkerDied { pid, name, status: ExitStatus::KILLED, task: None })
+        })
     }
 
     /// Ends the workers; jobs that are not finished fail.
     pub(super) fn kill(&mut self, error: Error) {
         self.stage = Stage::Ended;
+        // A result that is kept keeps this; a process that can start workers it must not keep.
+        self.starter = None;
         // First all of them, so that none lives to see the others gone.
         self.members.iter().for_each(|member| member.child.kill());
         self.members.clear();
@@ -245,7 +257,11 @@ impl<T: Transport> Core<T> {
     /// How many tasks of a job its stream should have under way.
     pub(super) fn reach(&self, job: JobId) -> usize {
         let series = self.jobs.series(job);
-        let depths = self.members.iter().map(|member| member.lane.depth(series));
+        let chunk_len = self.jobs.policy(job).chunk_len;
+        let depth = |member: &Member<T::Stream>| {
+            chunk_len.map_or_else(|| member.lane.depth(series), NonZeroUsize::get)
+        };
+        let depths = self.members.iter().map(depth);
         // One set that is executed, and one that is ready to follow.
         2 * depths.sum::<usize>()
     }
@@ -321,7 +337,8 @@ impl<T: Transport> Core<T> {
         let mut alarm = self.hire_at.map(|at| at.saturating_duration_since(now));
         for member in &mut self.members {
             let again = member.keep_time(&self.jobs);
-            alarm = alarm.into_iter().chain(again).min();
+            let begun = member.keep_start_time(self.config.start_timeout);
+            alarm = alarm.into_iter().chain(again).chain(begun).min();
         }
         alarm
     }
@@ -440,7 +457,8 @@ impl<T: Transport> Core<T> {
         let status = Status::new()?;
         let inheritance = self.config.inheritance(seat, &status, descriptors)?;
         let name = format!("{}-{seat}", self.config.name);
-        let child = self.starter.start(&name, EntryPoint::new(serve::<T>), inheritance)?;
+        let starter = self.starter.as_mut().ok_or(Error::Broken)?;
+        let child = starter.start(&name, EntryPoint::new(serve::<T>), inheritance)?;
         self.members.push(Member::new(child, stream, status, seat));
         self.has_new_members = true;
         Ok(())

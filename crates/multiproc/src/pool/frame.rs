@@ -73,11 +73,13 @@ pub(crate) mod reply {
     pub(crate) const READY: u32 = 1;
     /// The task's output follows.
     pub(crate) const DONE: u32 = 2;
-    /// A [`Failure`](super::Failure) follows, encoded. Without a tag it is the
-    /// initialiser's.
+    /// A [`Failure`](super::Failure) follows, encoded.
     pub(crate) const FAILED: u32 = 3;
     /// A [`PaceReport`](super::PaceReport) follows.
     pub(crate) const PACE: u32 = 4;
+    /// The worker cannot take requests: the initialiser's
+    /// [`Failure`](super::Failure) follows, encoded.
+    pub(crate) const UNFIT: u32 = 5;
 }
 
 /// How fast the worker is. It comes right behind the answer to the last task

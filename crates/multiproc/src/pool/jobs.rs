@@ -207,6 +207,15 @@ impl Jobs {
         }
     }
 
+    /// All open jobs have all their tasks.
+    pub(crate) fn close_all(&mut self) {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].as_ref().is_some_and(|job| job.is_open) {
+                self.close(JobId(slot as u32));
+            }
+        }
+    }
+
     /// An open job has all its tasks.
     pub(crate) fn close(&mut self, id: JobId) {
         let job = self.job_mut(id);
@@ -378,6 +387,11 @@ impl Jobs {
         self.end_with(id, error);
     }
 
+    /// A task has an answer that is of no use.
+    pub(crate) fn fail_answered(&mut self, id: TaskId, error: Error) {
+        self.end_with(id, error);
+    }
+
     fn end_with(&mut self, id: TaskId, error: Error) {
         if let Outcome::Work(work) = &mut self.job_mut(id.job).outcome {
             work.fail(id.task, error);
@@ -452,10 +466,11 @@ impl Jobs {
     /// Fails a job: its tasks that nobody was given never begin, and what
     /// comes of the others is thrown away. Whether it was not finished.
     pub(crate) fn cancel(&mut self, id: JobId) -> bool {
-        if self.is_finished(id) {
+        let job = self.job_mut(id);
+        let is_over = job.left == 0 && !job.is_open;
+        if is_over || !matches!(job.outcome, Outcome::Work(_)) {
             return false;
         }
-        let job = self.job_mut(id);
         let waiting = job.count - job.next + job.returned.len() as u64;
         job.next = job.count;
         job.returned.clear();

@@ -43,6 +43,8 @@ pub(crate) struct Lane<S> {
     /// The end of an input, to be written behind them from where it lies: task
     /// and bytes written.
     direct: Option<(TaskId, usize)>,
+    /// The worker is to be told to end behind all that.
+    is_end_due: bool,
     /// What was read and not understood yet, and how much of it there is.
     unread: Box<[u8]>,
     unread_len: usize,
@@ -109,6 +111,7 @@ impl<S: Stream> Lane<S> {
             staged: Vec::new(),
             written: 0,
             direct: None,
+            is_end_due: false,
             unread: vec![0; BUFFER_BYTES].into(),
             unread_len: 0,
             arriving: None,
@@ -147,7 +150,7 @@ impl<S: Stream> Lane<S> {
 
     /// Whether something waits to be written.
     pub(crate) fn has_output(&self) -> bool {
-        self.written < self.staged.len() || self.direct.is_some()
+        self.written < self.staged.len() || self.direct.is_some() || self.is_end_due
     }
 
     /// How many tasks of the series the worker should have in addition, if
@@ -240,11 +243,21 @@ impl<S: Stream> Lane<S> {
         self.staged.extend_from_slice(&function.context);
     }
 
-    /// Tells the worker to end once it has done what it was given.
+    /// Tells the worker to end once it has done what it was given. It must be
+    /// given nothing from now on.
     pub(crate) fn stage_end(&mut self) {
+        self.is_end_due = true;
+    }
+
+    /// Not before the end of an input that is written from where it lies.
+    fn stage_end_if_due(&mut self) -> bool {
+        if !std::mem::take(&mut self.is_end_due) {
+            return false;
+        }
         self.forget_written();
         let header = RequestHeader { kind: request::END, tag: 0, len: 0 };
         self.staged.extend_from_slice(bytemuck::bytes_of(&header));
+        true
     }
 
     fn forget_written(&mut self) {
@@ -290,7 +303,7 @@ impl<S: Stream> Lane<S> {
                 None => return Ok(()),
             }
         }
-        Ok(())
+        if self.stage_end_if_due() { self.write_on(jobs) } else { Ok(()) }
     }
 
     /// Reads as much as there is and enters each answer in `jobs`.
@@ -381,14 +394,13 @@ impl<S: Stream> Lane<S> {
             }
             reply::FAILED => {
                 let failure = postcard::from_bytes(body).map_err(|_| garbled())?;
-                if header.tag == 0 {
-                    news.unfit = Some(failure);
-                } else {
-                    let due = self.due(header.tag).ok_or_else(garbled)?;
-                    self.answered(news);
-                    news.failed += 1;
-                    jobs.failed(due, failure, (self.worker.0, &self.worker.1));
-                }
+                let due = self.due(header.tag).ok_or_else(garbled)?;
+                self.answered(news);
+                news.failed += 1;
+                jobs.failed(due, failure, (self.worker.0, &self.worker.1));
+            }
+            reply::UNFIT => {
+                news.unfit = Some(postcard::from_bytes(body).map_err(|_| garbled())?);
             }
             reply::DONE => {
                 let due = self.due(header.tag).ok_or_else(garbled)?;
@@ -429,15 +441,13 @@ impl<S: Stream> Lane<S> {
     fn arrived(&mut self, jobs: &mut Jobs, news: &mut News) {
         let Some(Arriving { len, refused, .. }) = self.arriving.take() else { return };
         let Some(due) = self.due(self.oldest) else { return };
-        let accepted = match refused {
-            Some(error) => {
-                jobs.fail(due, error);
-                false
-            }
-            None => jobs.done(due, &self.large[..len]),
-        };
         self.answered(news);
-        news.failed += u64::from(!accepted);
+        match refused {
+            Some(error) => jobs.fail_answered(due, error),
+            None if jobs.done(due, &self.large[..len]) => return,
+            None => {}
+        }
+        news.failed += 1;
         // Kept for the next one unless it was exceptional.
         if len > 64 << 20 {
             self.large = Vec::new();

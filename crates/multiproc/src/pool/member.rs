@@ -113,6 +113,19 @@ impl<S: Stream> Member<S> {
         }
     }
 
+    /// Kills it if it has not become ready in time. How long until this is to
+    /// be asked again.
+    pub(super) fn keep_start_time(&mut self, limit: Duration) -> Option<Duration> {
+        if self.is_ready {
+            return None;
+        }
+        let left = limit.saturating_sub(self.born.elapsed());
+        if left.is_zero() {
+            self.child.kill();
+        }
+        Some(left.max(Duration::from_millis(1)))
+    }
+
     /// Asks its task to stop or kills it if its time is over, or if nobody
     /// wants the result. How long until this is to be asked again.
     pub(super) fn keep_time(&mut self, jobs: &Jobs) -> Option<Duration> {
@@ -126,7 +139,8 @@ impl<S: Stream> Member<S> {
             let (soft, hard) = (policy.soft_deadline, policy.hard_deadline);
             soft.into_iter().chain(hard).min()
         };
-        let mut again = policies.filter_map(limit).min();
+        let again = policies.filter_map(limit).min();
+        let mut again = again.map(|limit| limit.max(Duration::from_millis(1)));
         let has_cancelled = jobs.has_cancelled();
         if has_cancelled && self.lane.in_flight().any(|(_, task)| jobs.is_cancelled(task.job)) {
             again = Some(again.unwrap_or(CANCELLED_AGAIN).min(CANCELLED_AGAIN));

@@ -144,7 +144,8 @@ impl<T: Transport> Pool<T> {
     }
 
     /// What became of `f` for each of `arguments`, in their order: a result or
-    /// that task's error.
+    /// that task's error. If the pool ends meanwhile, what is done is done, and
+    /// the error of the others is the pool's.
     ///
     /// # Errors
     ///
@@ -249,7 +250,8 @@ impl<T: Transport> Pool<T> {
     ///
     /// [`Error::PoolOpen`] if the pool was not [closed](Self::close);
     /// [`Error::WorkerDied`] if a worker without a task did not end with exit
-    /// code 0, as after a panic of the [exit hook](Builder::exit_hook);
+    /// code 0, as after a panic of the [exit hook](Builder::exit_hook), or not
+    /// within five seconds, after which it was killed;
     /// [`Error::WorkersKeepDying`] if that has ended the pool.
     pub fn join(&self) -> Result<()> {
         if !self.shared.look(|core| core.is_closed()) {
@@ -258,9 +260,7 @@ impl<T: Transport> Pool<T> {
         self.shared.wait(None, |core| core.jobs.unfinished() == 0);
         self.shared.with(core::Core::dismiss);
         let patience = Instant::now() + SHUTDOWN_PATIENCE;
-        if !self.shared.wait(Some(patience), |core| core.has_ended()) {
-            tracing::warn!(target: "multiproc", "workers did not end and are killed");
-        }
+        self.shared.wait(Some(patience), |core| core.has_ended());
         let failure = self.shared.look(core::Core::take_failure);
         self.shared.kill(Error::PoolClosed);
         failure.map_or(Ok(()), Err)

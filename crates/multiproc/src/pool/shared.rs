@@ -79,6 +79,21 @@ impl<T: Transport> Shared<T> {
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut Core<T>) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state.core);
+        if state.is_led {
+            // There may be something to do, or it may have waited for this.
+            self.bell.set();
+        } else if state.core.has_ended() {
+            // Nobody waits for the workers any more.
+            state = self.conclude(state);
+        }
+        self.spread_the_word(state);
+        result
+    }
+
+    /// The same for what finishes nothing that anybody waits for.
+    pub(super) fn with_more_to_do<R>(&self, act: impl FnOnce(&mut Core<T>) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut state.core);
         if state.is_led && state.core.takes_a_leader() {
             self.bell.set();
         }
@@ -161,7 +176,7 @@ impl<T: Transport> Shared<T> {
             if concluding.is_empty() && woken.is_empty() {
                 return state;
             }
-            drop(state);
+            self.leave_to_others(state);
             woken.into_iter().for_each(Waker::wake);
             concluding.iter_mut().for_each(Concluding::call);
             state = self.lock();
@@ -179,21 +194,26 @@ impl<T: Transport> Shared<T> {
         };
         state.told_at = Instant::now();
         let statistics = state.core.statistics();
-        drop(state);
+        self.leave_to_others(state);
         let tell = || (progress.tell)(&statistics);
         // It has said so itself, and does no harm.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell));
         self.lock()
     }
 
-    /// Wakes those who may have waited for what has changed.
-    fn spread_the_word(&self, mut state: Guard<'_, T>) {
-        let woken = state.core.jobs.take_woken();
+    /// Does not have the others wait for what a user's code does next.
+    fn leave_to_others(&self, state: Guard<'_, T>) {
         let followers = state.followers;
         drop(state);
         if followers > 0 {
             self.turn.notify_all();
         }
+    }
+
+    /// Wakes those who may have waited for what has changed.
+    fn spread_the_word(&self, mut state: Guard<'_, T>) {
+        let woken = state.core.jobs.take_woken();
+        self.leave_to_others(state);
         woken.into_iter().for_each(Waker::wake);
     }
 

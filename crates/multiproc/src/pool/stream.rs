@@ -102,6 +102,8 @@ pub struct Stream<T: Transport, A, R, I> {
     ahead: Option<usize>,
     /// Tasks that were begun and not consumed.
     outstanding: usize,
+    /// The pool was closed before all arguments were taken.
+    is_cut_off: bool,
     items: PhantomData<fn(A) -> R>,
 }
 
@@ -122,13 +124,17 @@ where
         ahead: Option<usize>,
     ) -> Self {
         let arguments = Some(arguments);
-        Self { pool, job, arguments, ahead, outstanding: 0, items: PhantomData }
+        Self { pool, job, arguments, ahead, outstanding: 0, is_cut_off: false, items: PhantomData }
     }
 
     /// Takes arguments until enough tasks are under way.
     fn top_up(&mut self) {
         let Some(arguments) = &mut self.arguments else { return };
-        let reach = self.pool.look(|core| core.reach(self.job));
+        let (reach, is_closed) = self.pool.look(|core| (core.reach(self.job), core.is_closed()));
+        if is_closed {
+            (self.arguments, self.is_cut_off) = (None, true);
+            return;
+        }
         let wanted = self.ahead.unwrap_or(reach.clamp(1, MOST_AHEAD));
         // Not for every one of many: what is taken together travels together.
         if self.outstanding > wanted / 2 {
@@ -139,17 +145,26 @@ where
         let is_over = self.outstanding + taken.len() < wanted;
         self.outstanding += taken.len();
         let job = self.job;
-        self.pool.with(|core| {
-            let count = taken.len() as u64;
+        let count = taken.len();
+        let is_accepted = self.pool.with_more_to_do(|core| {
+            if core.is_closed() {
+                return false;
+            }
             if let Ok(window) = core.jobs.work::<Window<A, R>>(job) {
                 window.places.extend(taken.into_iter().map(Place::UnderWay));
-                core.extend(job, count);
+                core.extend(job, count as u64);
                 if is_over {
                     core.jobs.close(job);
                 }
             }
+            true
         });
-        if is_over {
+        if !is_accepted {
+            // Closed by another thread meanwhile.
+            self.outstanding -= count;
+            self.is_cut_off = true;
+        }
+        if is_over || !is_accepted {
             self.arguments = None;
         }
     }
@@ -180,7 +195,7 @@ where
     fn next(&mut self) -> Option<Result<R>> {
         self.top_up();
         if self.outstanding == 0 {
-            return None;
+            return std::mem::take(&mut self.is_cut_off).then_some(Err(Error::PoolClosed));
         }
         self.outstanding -= 1;
         let outcome = self.consume();

@@ -69,11 +69,16 @@ impl<A, R> Calls<A, R> {
         Ok(self.results.into_iter().map(|result| result.expect("no task has failed")).collect())
     }
 
-    /// What became of each task.
-    pub(crate) fn into_outcomes(self) -> Vec<Result<R>> {
+    /// Whether a task has ended, in whatever way.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.failures.0.is_empty() || self.results.iter().any(Option::is_some)
+    }
+
+    /// What became of each task; `missing` if nothing did.
+    pub(crate) fn into_outcomes(self, missing: impl Fn() -> Error) -> Vec<Result<R>> {
         let mut failures = self.failures.0;
         let outcome = |(task, result): (usize, Option<R>)| {
-            result.ok_or_else(|| failures.remove(&(task as u64)).expect("a task ends somehow"))
+            result.ok_or_else(|| failures.remove(&(task as u64)).unwrap_or_else(&missing))
         };
         self.results.into_iter().enumerate().map(outcome).collect()
     }

@@ -76,7 +76,8 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
     let mut port = T::open(streams).expect("the streams of the parent");
     port.set_spin(orders.spin);
     leave_interrupts_to_the_parent();
-    TaskPanic::capture();
+    // Of tasks; what panics on their threads says so itself.
+    TaskPanic::capture_caught();
     if orders.wants_backtraces {
         TaskPanic::want_backtraces();
     }
@@ -95,13 +96,15 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
     let is_prepared = prepared.is_ok();
     match prepared {
         Ok(()) => worker.say(reply::READY, 0, 0),
-        Err(failure) => worker.say_failure(0, failure),
+        Err(failure) => worker.say_failure(reply::UNFIT, 0, failure),
     }
     let worked = worker.flush().and_then(|()| if is_prepared { worker.work() } else { Ok(()) });
     match worked {
         Ok(()) if is_prepared => run_exit_hook(orders.exit_hook),
         // The parent is gone, and this process is about to be.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
+        }
         worked => worked.expect("the parent's requests can be read and answered"),
     }
 }
@@ -247,7 +250,7 @@ impl<P: Port> Worker<P> {
             }
             Err(failure) => {
                 self.outbox.truncate(start);
-                self.say_failure(header.tag, failure);
+                self.say_failure(reply::FAILED, header.tag, failure);
             }
         }
         self.executed_one(header)
@@ -298,7 +301,7 @@ impl<P: Port> Worker<P> {
     ) -> io::Result<()> {
         self.inbox.skip(unread)?;
         self.status.begin(header.tag, job.is_timed);
-        self.say_failure(header.tag, Failure::of(what, &Error::no_memory(bytes)));
+        self.say_failure(reply::FAILED, header.tag, Failure::of(what, &Error::no_memory(bytes)));
         self.executed_one(header)
     }
 
@@ -309,7 +312,7 @@ impl<P: Port> Worker<P> {
         outcome: Result<(), TaskPanic>,
     ) -> io::Result<()> {
         match outcome {
-            Err(panic) => self.say_failure(header.tag, panic.into()),
+            Err(panic) => self.say_failure(reply::FAILED, header.tag, panic.into()),
             Ok(()) => {
                 self.say(reply::DONE, header.tag, len);
                 let chunk = self.output.first(len);
@@ -348,9 +351,9 @@ impl<P: Port> Worker<P> {
         self.outbox.extend_from_slice(bytemuck::bytes_of(&header));
     }
 
-    fn say_failure(&mut self, tag: Tag, failure: Failure) {
+    fn say_failure(&mut self, kind: u32, tag: Tag, failure: Failure) {
         let bytes = postcard::to_stdvec(&failure.cut()).expect("texts can be encoded");
-        self.say(reply::FAILED, tag, bytes.len());
+        self.say(kind, tag, bytes.len());
         self.outbox.extend_from_slice(&bytes);
     }
 

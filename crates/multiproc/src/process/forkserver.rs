@@ -16,6 +16,7 @@ use std::{
         unix::net::UnixStream,
     },
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use nix::unistd::Pid;
@@ -158,6 +159,11 @@ impl Server {
 
     fn process(&self) -> MutexGuard<'_, Child> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server has ended.
+    pub(super) fn has_ended_already(&self) -> bool {
+        self.process().wait(Some(Duration::ZERO)).is_ok_and(|status| status.is_some())
     }
 
     /// Whether the server has ended, asked when it does not answer.

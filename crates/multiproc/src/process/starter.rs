@@ -36,7 +36,7 @@ impl Starter {
 
     /// As [`start`](super::start).
     pub(crate) fn start(
-        &self,
+        &mut self,
         name: &str,
         entry: EntryPoint,
         inheritance: Inheritance,
@@ -44,9 +44,18 @@ impl Starter {
         let biography = Biography::of_child(name, self.method);
         let order =
             Order { biography, entry, inheritance, has_line: false, patience: BEGINS_WITHIN };
-        let Some(nursery) = &self.nursery else {
+        let Some(nursery) = &mut self.nursery else {
             return launch(self.method, order).map(Child::new);
         };
+        if nursery.has_ended_already() {
+            // Somebody has killed it. Another copy can be made while this
+            // process has one thread.
+            let Some(another) = forkserver::fork_here()? else {
+                return launch(self.method, order).map(Child::new);
+            };
+            tracing::warn!(target: "multiproc", "nursery made again");
+            *nursery = another;
+        }
         let process = forkserver::start_from(nursery, order)?;
         let pid = process.pid();
         tracing::debug!(target: "multiproc", name, pid, method = %self.method, "process started");
