@@ -141,7 +141,7 @@ impl<T: Transport> Core<T> {
     }
 
     /// Why no job can be accepted, if none can.
-    fn refusal(&self) -> Option<Error> {
+    pub(super) fn refusal(&self) -> Option<Error> {
         if self.owner != this_process() {
             return Some(Error::NotInherited);
         }

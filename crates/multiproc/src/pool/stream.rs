@@ -102,8 +102,8 @@ pub struct Stream<T: Transport, A, R, I> {
     ahead: Option<usize>,
     /// Tasks that were begun and not consumed.
     outstanding: usize,
-    /// The pool was closed before all arguments were taken.
-    is_cut_off: bool,
+    /// Why the pool takes no more of the arguments.
+    cut_off: Option<Error>,
     items: PhantomData<fn(A) -> R>,
 }
 
@@ -124,15 +124,15 @@ where
         ahead: Option<usize>,
     ) -> Self {
         let arguments = Some(arguments);
-        Self { pool, job, arguments, ahead, outstanding: 0, is_cut_off: false, items: PhantomData }
+        Self { pool, job, arguments, ahead, outstanding: 0, cut_off: None, items: PhantomData }
     }
 
     /// Takes arguments until enough tasks are under way.
     fn top_up(&mut self) {
         let Some(arguments) = &mut self.arguments else { return };
-        let (reach, is_closed) = self.pool.look(|core| (core.reach(self.job), core.is_closed()));
-        if is_closed {
-            (self.arguments, self.is_cut_off) = (None, true);
+        let (reach, refusal) = self.pool.look(|core| (core.reach(self.job), core.refusal()));
+        if refusal.is_some() {
+            (self.arguments, self.cut_off) = (None, refusal);
             return;
         }
         let wanted = self.ahead.unwrap_or(reach.clamp(1, MOST_AHEAD));
@@ -146,9 +146,9 @@ where
         self.outstanding += taken.len();
         let job = self.job;
         let count = taken.len();
-        let is_accepted = self.pool.with_more_to_do(|core| {
-            if core.is_closed() {
-                return false;
+        let refusal = self.pool.with_more_to_do(|core| {
+            if let Some(refusal) = core.refusal() {
+                return Some(refusal);
             }
             if let Ok(window) = core.jobs.work::<Window<A, R>>(job) {
                 window.places.extend(taken.into_iter().map(Place::UnderWay));
@@ -157,15 +157,15 @@ where
                     core.jobs.close(job);
                 }
             }
-            true
+            None
         });
-        if !is_accepted {
+        if is_over || refusal.is_some() {
+            self.arguments = None;
+        }
+        if refusal.is_some() {
             // Closed by another thread meanwhile.
             self.outstanding -= count;
-            self.is_cut_off = true;
-        }
-        if is_over || !is_accepted {
-            self.arguments = None;
+            self.cut_off = refusal;
         }
     }
 
@@ -195,13 +195,13 @@ where
     fn next(&mut self) -> Option<Result<R>> {
         self.top_up();
         if self.outstanding == 0 {
-            return std::mem::take(&mut self.is_cut_off).then_some(Err(Error::PoolClosed));
+            return self.cut_off.take().map(Err);
         }
         self.outstanding -= 1;
         let outcome = self.consume();
         if matches!(&outcome, Some(Err(error)) if error.is_of_the_pool()) {
             // There is nothing more to come.
-            (self.outstanding, self.arguments) = (0, None);
+            (self.outstanding, self.arguments, self.cut_off) = (0, None, None);
         }
         outcome
     }
