@@ -16,6 +16,7 @@ mod options;
 pub mod pools;
 pub mod soak;
 pub mod storm;
+mod terminal;
 
 pub use answers::gives_right_answers;
 pub use bench::bench_workloads;

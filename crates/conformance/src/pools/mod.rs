@@ -7,6 +7,7 @@ mod async_results;
 mod door;
 mod endurance;
 mod faults;
+pub mod interrupts;
 mod methods;
 mod orphans;
 mod turns;
@@ -18,6 +19,10 @@ use multiproc::{
     pool::{Bulk, Pool},
 };
 
+pub use self::interrupts::{
+    a_program_that_survives_ctrl_c_keeps_its_pool,
+    ctrl_c_ends_the_program_and_its_workers_in_silence,
+};
 pub use self::{async_results::*, endurance::*, faults::*, methods::*, orphans::*, turns::*};
 use crate::isolated;
 
@@ -134,6 +139,8 @@ macro_rules! pool_suite {
             without_descriptors_a_pool_is_not_built_and_leaves_nothing
             without_descriptors_nobody_is_replaced_until_there_are_some
             of_many_short_pools_nothing_is_left
+            ctrl_c_ends_the_program_and_its_workers_in_silence
+            a_program_that_survives_ctrl_c_keeps_its_pool
         }
     };
     ($transport:ty: $($check:ident)+) => {
