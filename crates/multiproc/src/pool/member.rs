@@ -31,9 +31,21 @@ pub(super) struct Member<S> {
     doom: Option<Doom>,
     /// The task that was asked to stop.
     asked: Option<Tag>,
-    /// What it did last, how many bytes had moved by then, and since when
-    /// neither has changed, if it has tasks with deadlines and executes none.
-    still: Option<(Turn, u64, Instant)>,
+    /// If it has tasks with deadlines and executes none.
+    still: Option<Still>,
+}
+
+/// A worker that does nothing, as far as one can see.
+#[derive(Clone, Copy, Debug)]
+struct Still {
+    /// What it did last.
+    turn: Turn,
+    /// How many bytes had moved by then.
+    moved: u64,
+    /// Since when neither has changed.
+    since: Instant,
+    /// How often it was listened to since that is too long.
+    heard: Option<u32>,
 }
 
 /// Why the pool kills a worker.
@@ -89,6 +101,9 @@ impl<S: Stream> Member<S> {
     pub(super) fn listen(&mut self, jobs: &mut Jobs) -> (News, Result<(), Broken>) {
         let mut news = News::default();
         let heard = self.lane.read(jobs, &mut news);
+        if let Some(Still { heard: Some(times), .. }) = &mut self.still {
+            *times += 1;
+        }
         self.is_ready |= news.is_ready;
         self.answered += news.answered;
         self.busy += Duration::from_nanos(news.busy_ns);
@@ -182,14 +197,16 @@ impl<S: Stream> Member<S> {
             self.still = None;
             return again;
         };
-        let now = (self.status.turn(), self.lane.moved());
-        let since = match self.still {
-            Some((turn, moved, since)) if (turn, moved) == now => since,
-            _ => Instant::now(),
-        };
-        self.still = Some((now.0, now.1, since));
-        let left = limit.saturating_sub(since.elapsed());
-        if left.is_zero() && self.status.doom_turn(now.0) {
+        let (turn, moved) = (self.status.turn(), self.lane.moved());
+        let is_same = |still: &Still| (still.turn, still.moved) == (turn, moved);
+        let begun = || Still { turn, moved, since: Instant::now(), heard: None };
+        let still = self.still.filter(is_same).unwrap_or_else(begun);
+        let left = limit.saturating_sub(still.since.elapsed());
+        let heard = still.heard.or(left.is_zero().then_some(0));
+        self.still = Some(Still { heard, ..still });
+        // It may be this process that was away: what lay in the streams then
+        // is read, and written, by now.
+        if heard.is_some_and(|times| times > 0) && self.status.doom_turn(turn) {
             self.doom = Some(Doom::Still);
             self.child.kill();
         }

@@ -12,7 +12,7 @@ use super::{builder, check_is_well, square, stop, until};
 use crate::pools::door::{Door, visit};
 
 /// More than a task that does nothing takes, on a busy machine too.
-const LIMIT: Duration = Duration::from_millis(300);
+const LIMIT: Duration = Duration::from_millis(600);
 
 /// Takes for ever, if it is told to.
 fn hang(forever: bool) -> u32 {

@@ -1,13 +1,23 @@
 //! What is begun again when its worker dies, and what never is.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
-use std::sync::OnceLock;
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
 
 use multiproc::{
     Error, RawArray, StartMethod,
     pool::{Builder, Bulk, Pool},
 };
-use nix::sys::signal::{Signal, kill};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use super::{KILLED, assert_died, builder, check_is_well, die, square};
 
@@ -74,19 +84,18 @@ pub fn under_random_kills_no_task_of_a_pool_that_forbids_it_begins_twice<T: Bulk
     const TASKS: usize = 20_000;
     let begun = RawArray::new(TASKS).unwrap();
     let pool: Pool<T> = counting(method, &begun).workers(3).at_most_once(true).build().unwrap();
-    let is_over = std::sync::atomic::AtomicBool::new(false);
-    let kills = std::sync::atomic::AtomicU64::new(0);
-    use std::sync::atomic::Ordering::Relaxed;
-    let outcomes = std::thread::scope(|scope| {
+    let is_over = AtomicBool::new(false);
+    let kills = AtomicU64::new(0);
+    let outcomes = thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0.. {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(5));
                 if is_over.load(Relaxed) {
                     break;
                 }
                 let Some(victim) = pool.pids().nth(round % 3) else { continue };
                 // It may have ended meanwhile.
-                let killed = kill(nix::unistd::Pid::from_raw(victim), Signal::SIGKILL);
+                let killed = kill(Pid::from_raw(victim), Signal::SIGKILL);
                 kills.fetch_add(u64::from(killed.is_ok()), Relaxed);
             }
         });
