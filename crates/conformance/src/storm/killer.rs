@@ -24,6 +24,9 @@ pub(super) struct Killer {
     pub(super) kills: u64,
 }
 
+/// So many intervals that were missed are caught up with.
+const MOST_LATE: u32 = 2;
+
 impl Killer {
     pub(super) fn new(seed: u64, per_second: f64) -> Self {
         let random = Pcg64Mcg::seed_from_u64(seed);
@@ -31,21 +34,21 @@ impl Killer {
     }
 
     /// Kills so many workers a second of `pool` while it `goes_on`, one in every
-    /// interval, at any instant of it. When all are dead already it waits for
-    /// one that is not, and then catches up.
+    /// interval, at any instant of it. When it comes too late it catches up, but
+    /// not with all at once: who kills every worker at its birth must see the pool
+    /// give up.
     pub(super) fn rage<T: Bulk>(&mut self, pool: &Pool<T>, goes_on: &AtomicBool) {
-        let begun = Instant::now();
-        for interval in 0u32.. {
-            let offset = self.random.random_range(0.0..1.0);
-            let at = Duration::from_secs_f64((f64::from(interval) + offset) / self.per_second);
-            let is_due = || begun.elapsed() >= at;
-            while !(is_due() && self.kill_one(pool)) {
-                if !goes_on.load(Relaxed) {
-                    return;
-                }
-                let left = at.saturating_sub(begun.elapsed());
+        let interval = Duration::from_secs_f64(1.0 / self.per_second);
+        let mut begins = Instant::now();
+        while goes_on.load(Relaxed) {
+            let at = begins + interval.mul_f64(self.random.random_range(0.0..1.0));
+            while goes_on.load(Relaxed) && !(Instant::now() >= at && self.kill_one(pool)) {
+                let left = at.saturating_duration_since(Instant::now());
                 thread::sleep(left.clamp(Duration::from_millis(1), Duration::from_millis(10)));
             }
+            begins += interval;
+            let late = begins.elapsed().saturating_sub(MOST_LATE * interval);
+            begins += late;
         }
     }
 

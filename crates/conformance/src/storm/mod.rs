@@ -94,7 +94,7 @@ impl Storm {
     ///
     /// # Errors
     ///
-    /// If the pool cannot be built, or does not end in order.
+    /// If the pool cannot be built.
     pub fn rage<T: Bulk>(&self, method: StartMethod) -> Result<Report> {
         start_fork_server();
         let before = Census::take();
@@ -108,8 +108,8 @@ impl Storm {
         let mut killer = Killer::new(self.seed, self.kills_per_second);
         let all = Duration::from_secs_f64(self.seconds);
         let period = LONGEST_PERIOD.min(all / 4);
-        let end = Instant::now() + all;
-        while Instant::now() < end {
+        let until = Instant::now() + all;
+        while Instant::now() < until && work.tally.lost == 0 {
             calm.add(work.go_on_for(period.mul_f64(CALM), || ()));
             let goes_on = AtomicBool::new(true);
             storm.add(thread::scope(|scope| {
@@ -125,10 +125,10 @@ impl Storm {
         let tally = work.tally;
         let healed = pool.statistics().workers_healed;
         drop(work);
-        pool.shutdown()?;
+        let end = pool.shutdown().err();
         let (kills, left) = (killer.kills, before.left());
         let wanted = self.kills_per_second;
-        Ok(Report { method, kills, wanted, healed, tally, calm, storm, memory, left })
+        Ok(Report { method, kills, wanted, healed, tally, calm, storm, memory, end, left })
     }
 }
 
@@ -144,11 +144,12 @@ impl<T: Bulk> Work<'_, T> {
         self.tally.add(self.rounds.go(self.pool));
     }
 
-    /// Whole rounds until `time` is over. After each of them `then` is called.
+    /// Whole rounds until `time` is over, or one has lost something, as all that
+    /// follow would. After each of them `then` is called.
     fn go_on_for(&mut self, time: Duration, mut then: impl FnMut()) -> Pace {
         let begun = Instant::now();
         let mut rounds = 0;
-        while begun.elapsed() < time {
+        while begun.elapsed() < time && self.tally.lost == 0 {
             self.go();
             then();
             rounds += 1;

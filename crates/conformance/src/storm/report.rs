@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use multiproc::StartMethod;
+use multiproc::{Error, StartMethod};
 
 use super::rounds::Tally;
 use crate::census::has_grown;
@@ -19,6 +19,8 @@ pub struct Report {
     pub(super) calm: Pace,
     pub(super) storm: Pace,
     pub(super) memory: Memory,
+    /// Why the pool did not end in order.
+    pub(super) end: Option<Error>,
     pub(super) left: Vec<String>,
 }
 
@@ -85,6 +87,7 @@ impl Report {
             let Self { kills, healed, .. } = self;
             failures.push(format!("{kills} workers were killed and {healed} replaced"));
         }
+        failures.extend(self.end.as_ref().map(|error| format!("the pool's end: {error}")));
         if !self.left.is_empty() {
             failures.push(format!("left behind: {:#?}", self.left));
         }
