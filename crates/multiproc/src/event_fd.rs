@@ -7,7 +7,7 @@ use nix::sys::eventfd::{self, EfdFlags};
 use crate::{Error, Result};
 
 /// Wakes a sleeper in another process through a descriptor, so that it can
-/// sleep on several things at once (see [`Crew::poll`](crate::Crew::poll)).
+/// sleep on several things at once.
 #[derive(Debug)]
 pub struct EventFd {
     descriptor: OwnedFd,

@@ -102,22 +102,18 @@
 //! ([`pool::Builder::retries`]). The worker is replaced, and nobody else loses
 //! anything.
 //!
-//! [`Board`], [`Crew`], [`Builder`] and [`Startable`] are what `shm-pool` is
-//! made of as yet.
-//!
 //! This is the only crate of the workspace with `unsafe` code. Each module
 //! states the invariant that its blocks rest on.
 //!
 #![doc = include_str!("python.md")]
 
 mod atomic;
-mod board;
 mod bootstrap;
+mod bulk;
 mod code;
 mod codec;
 mod connection;
 mod context;
-mod crew;
 mod descriptors;
 mod error;
 mod event_fd;
@@ -127,21 +123,20 @@ mod memory;
 mod polling;
 pub mod pool;
 mod process;
+mod processors;
 mod queue;
 mod ring;
 mod shared;
 mod socket;
-mod start_config;
 mod start_method;
 mod sync;
 mod task;
 
-pub use board::{Board, BoardArray, RegionId, Stretch};
 pub use bootstrap::init;
+pub use bulk::PoolArray;
 pub use code::EntryPoint;
 pub use connection::{Connection, Descriptor, Receiver, Sender, one_way_pipe, pipe, wait};
 pub use context::{Context, context};
-pub use crew::{Crew, cpu_count, host_cpu_count};
 pub use descriptors::ParentEnd;
 pub use error::{Error, Result};
 pub use event_fd::EventFd;
@@ -152,15 +147,15 @@ pub use manager::{
 pub use memory::SharedMemory;
 pub use process::{
     ActiveChild, Child, CurrentProcess, ExitStatus, Inheritance, ParentProcess, Process,
-    active_children, current_process, parent_process, start,
+    SHUTDOWN_PATIENCE, active_children, current_process, parent_process, start,
 };
+pub use processors::{cpu_count, host_cpu_count};
 pub use queue::{Items, JoinableQueue, Queue, SimpleQueue};
 pub use ring::{RingPort, RingStream, SharedMemoryRings};
 pub use shared::{
     Integer, Item, RawArray, RawValue, ShareableList, SharedArray, SharedArrayGuard, SharedValue,
     SharedValueGuard,
 };
-pub use start_config::{Builder, PoolConfig, SHUTDOWN_PATIENCE, Startable};
 pub use start_method::{StartMethod, UnknownStartMethod, default_start_method, set_start_method};
 pub use sync::{
     AcquireError, Barrier, BoundedSemaphore, Condition, ConditionGuard, ConditionLock, Event, Lock,

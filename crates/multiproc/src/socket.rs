@@ -128,17 +128,8 @@ unsafe fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
     descriptors
 }
 
-/// Writes `bytes`, at least one, to a stream, with copies of the descriptors
-/// attached to the first.
-pub(crate) fn send_with_descriptors(
-    stream: &UnixStream,
-    bytes: &[u8],
-    descriptors: &[RawFd],
-) -> io::Result<()> {
-    send_all(stream, &mut [IoSlice::new(bytes)], descriptors)
-}
-
-/// The same for bytes that lie apart: one system call if the socket has room.
+/// Writes the parts, at least one byte, to a stream, with copies of the
+/// descriptors attached to the first: one system call if the socket has room.
 pub(crate) fn send_all(
     mut stream: &UnixStream,
     mut parts: &mut [IoSlice<'_>],
@@ -155,16 +146,9 @@ pub(crate) fn send_all(
 }
 
 /// Fills `bytes`, at least one, from a stream, and returns the descriptors
-/// attached to the first; `None` at end of file.
-pub(crate) fn receive_with_descriptors(
-    stream: &UnixStream,
-    bytes: &mut [u8],
-) -> io::Result<Option<Vec<OwnedFd>>> {
-    receive_all(stream, bytes)?.transpose()
-}
-
-/// The same, but if this process could not open all the descriptors, the
-/// bytes are filled nevertheless and only the descriptors are an error.
+/// attached to the first; `None` at end of file. If this process could not open
+/// all the descriptors, the bytes are filled nevertheless and only the
+/// descriptors are an error.
 pub(crate) fn receive_all(
     mut stream: &UnixStream,
     bytes: &mut [u8],

@@ -246,13 +246,11 @@ fn pool_of_a_conditional_init() {
     } else {
         return;
     }
-    let config = multiproc::PoolConfig {
-        workers: 2.try_into().unwrap(),
-        start_method: StartMethod::Spawn,
-        name: "pool".to_owned(),
-        start_timeout: WATCHDOG,
-    };
-    match multiproc::Board::start(&config) {
+    let pool = multiproc::pool::Pool::<multiproc::SharedMemoryRings>::builder()
+        .workers(2)
+        .start_method(StartMethod::Spawn)
+        .start_timeout(WATCHDOG);
+    match pool.build() {
         Err(Error::NeverBegan { .. }) => println!("spawn: never began"),
         other => println!("spawn: {:?}", other.err()),
     }

@@ -1,9 +1,12 @@
 //! The pool as a strategy to be measured.
 
 use harness::{Backend, BackendError, Configuration, FailureKind, Job, Running, Workload};
-use multiproc::{Error, StartMethod};
+use multiproc::{
+    Error, StartMethod,
+    pool::{Bulk, Chunks},
+};
 
-use crate::{Pool, SharedArray};
+use crate::{Array, Pool, SharedMemoryRings};
 
 /// The shared-memory pool for `configuration`.
 ///
@@ -35,8 +38,7 @@ impl Backend for ShmPool {
 }
 
 struct Started {
-    // Dropped before the pool that it belongs to.
-    loaded: Option<(Job, SharedArray<u64>)>,
+    loaded: Option<(Job, Array<u64>)>,
     pool: Pool,
 }
 
@@ -56,22 +58,23 @@ impl Running for Started {
 
     fn run(&mut self) -> Result<(), BackendError> {
         let Some((job, buffer)) = &mut self.loaded else { return Ok(()) };
-        let (tasks, chunk_len, size) = (job.tasks, job.stretch_len(), job.task_size as u64);
-        let pool = &mut self.pool;
+        let chunks = Chunks { len: job.stretch_len(), count: job.tasks };
+        let size = job.task_size as u64;
+        let call = self.pool.call();
         // Each arm is a task function of its own: what crosses is its place.
         match job.workload {
             Workload::SumOfSquares => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, sum| {
+                SharedMemoryRings::change_chunks(&call, buffer, chunks, size, |n: u64, sum| {
                     Workload::SumOfSquares.run_task(n as usize, sum);
                 })
             }
             Workload::Square => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, chunk| {
+                SharedMemoryRings::change_chunks(&call, buffer, chunks, size, |n: u64, chunk| {
                     Workload::Square.run_task(n as usize, chunk);
                 })
             }
             Workload::Cube => {
-                pool.for_each_task(buffer, tasks, chunk_len, size, |n: u64, chunk| {
+                SharedMemoryRings::change_chunks(&call, buffer, chunks, size, |n: u64, chunk| {
                     Workload::Cube.run_task(n as usize, chunk);
                 })
             }

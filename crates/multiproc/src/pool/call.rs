@@ -330,6 +330,33 @@ impl<'p, T: Transport> Call<'p, T> {
     }
 }
 
+/// Bulk jobs of transports that share memory with the workers.
+impl<T: Transport> Call<'_, T> {
+    /// The pool's transport, and how many workers there are to be.
+    pub(crate) fn ask<R>(&self, ask: impl FnOnce(&T, usize) -> R) -> R {
+        self.pool.shared.look(|core| ask(&core.transport, core.config.workers.get()))
+    }
+
+    /// How often a task is begun again whose worker died while it ran.
+    pub(crate) fn retries_of_a_task(&self) -> u32 {
+        self.policy.retries
+    }
+
+    /// Calls `f` for each of the `count` tasks of `work`, which encodes its
+    /// arguments and decodes its results. No worker has two of them at a time.
+    pub(crate) fn spread<A, R, F, W>(&self, f: F, work: Box<W>, count: u64) -> (W, Option<Error>)
+    where
+        A: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        F: Fn(A) -> R + Copy + Send + 'static,
+        W: Work,
+    {
+        let call = self.clone().chunk_len(1);
+        let function = call.function(CallFn::new(f).token(), job::CALL, Vec::new());
+        call.execute(function, work, count)
+    }
+}
+
 /// Chunks of arrays, whose bytes travel to a worker and back.
 impl<T: Transport> Call<'_, T> {
     /// Calls `f` with `context` and each of the `chunks` of `array`, one task a

@@ -28,7 +28,7 @@ use crate::{
 /// The workers, the streams to them, and what they are to do.
 pub(super) struct Core<T: Transport> {
     pub(super) config: Config,
-    transport: T,
+    pub(super) transport: T,
     /// Until the pool ends.
     starter: Option<Starter>,
     members: Vec<Member<T::Stream>>,

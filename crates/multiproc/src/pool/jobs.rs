@@ -12,7 +12,7 @@ use std::{
 use super::{
     frame::{Failure, JobHeader, ValueOf, job},
     lane::TaskId,
-    work::Work,
+    work::{Loss, Work},
 };
 use crate::{Error, Result, memory};
 
@@ -399,18 +399,26 @@ impl Jobs {
         self.answered(id.job);
     }
 
-    /// A task brought its worker down: it is begun again, if it may be, or
-    /// fails with what `error` says.
-    pub(crate) fn charge(&mut self, id: TaskId, error: impl FnOnce() -> Error) {
+    /// A task brought its worker down: it is begun again, if `may_retry` and
+    /// it has retries left, or fails with what `death` says of the index that
+    /// it is given.
+    pub(crate) fn charge(&mut self, id: TaskId, may_retry: bool, death: &dyn Fn(u64) -> Error) {
         let job = self.job_mut(id.job);
-        let charges = job.charges.entry(id.task).or_default();
-        *charges += 1;
-        if *charges <= job.policy.retries && matches!(job.outcome, Outcome::Work(_)) {
-            self.retried += 1;
-            self.give_back(id);
-        } else {
-            self.fail(id, error());
+        let loss = match &mut job.outcome {
+            Outcome::Work(work) => work.lost(id.task, may_retry, death),
+            _ => Loss::Task,
+        };
+        if loss == Loss::Task {
+            let charges = job.charges.entry(id.task).or_default();
+            *charges += 1;
+            let retries = may_retry && *charges <= job.policy.retries;
+            if !retries || !matches!(job.outcome, Outcome::Work(_)) {
+                return self.fail(id, death(id.task));
+            }
         }
+        self.retried += u64::from(matches!(loss, Loss::Task | Loss::Retried));
+        self.failed_unanswered += u64::from(loss == Loss::Failed);
+        self.give_back(id);
     }
 
     /// A task was given to a worker and must be given to another.

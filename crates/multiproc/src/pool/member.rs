@@ -308,14 +308,17 @@ impl<S: Stream> Member<S> {
     }
 
     fn charge(&self, id: TaskId, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) {
-        let (pid, name) = (self.child.pid(), self.child.name());
-        let task = id.task as usize;
         match self.doom {
-            None | Some(Doom::Still) => jobs.charge(id, || error(Some(id))),
+            None | Some(Doom::Still) => {
+                jobs.charge(id, true, &|task| error(Some(TaskId { task, ..id })))
+            }
             Some(Doom::Cancelled) => jobs.fail(id, Error::Cancelled),
             Some(Doom::TooLong(limit)) => {
-                let name = name.to_owned();
-                jobs.fail(id, Error::DeadlineExceeded { task, pid, name, limit });
+                let (pid, name) = (self.child.pid(), self.child.name());
+                jobs.charge(id, false, &|task| {
+                    let (task, name) = (task as usize, name.to_owned());
+                    Error::DeadlineExceeded { task, pid, name, limit }
+                });
             }
         }
     }

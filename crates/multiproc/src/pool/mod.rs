@@ -33,6 +33,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::shared::Shared;
+pub(crate) use self::work::{Failures, Loss, Work};
 pub use self::{
     async_result::AsyncResult,
     builder::Builder,

@@ -29,6 +29,27 @@ pub(crate) trait Work: Any + Send {
 
     /// `task` has no output.
     fn fail(&mut self, task: u64, error: Error);
+
+    /// The worker that executed `task` is gone; `death` says how, of the index
+    /// that it is given. What was lost: a task that has parts of its own knows
+    /// which, and may begin that again if `may_retry`.
+    fn lost(&mut self, task: u64, may_retry: bool, death: &dyn Fn(u64) -> Error) -> Loss {
+        let _ = (task, may_retry, death);
+        Loss::Task
+    }
+}
+
+/// What has got lost with the worker that executed a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The task.
+    Task,
+    /// Nothing: somebody else is to go on with it.
+    Nothing,
+    /// A part of it, which is done again when somebody else goes on with it.
+    Retried,
+    /// A part of it, which has failed. Somebody else is to go on with the rest.
+    Failed,
 }
 
 /// What has failed, by task.

@@ -51,6 +51,11 @@ use supervised::Supervised;
 /// Far longer than the first lines of any `main` take.
 const BEGINS_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a process that was told to end may take before it is killed. It
+/// has nothing to do then and needs microseconds; a machine that is this busy
+/// is beyond order.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a child process gets from its parent.
 #[derive(Debug, Default)]
 pub struct Inheritance {

@@ -39,6 +39,10 @@ pub(super) struct Header {
     pub(super) bell: Bell,
     /// Whether the parent has gone; stays so.
     pub(super) closed: AtomicU32,
+    /// Not 0: the worker has closed its side.
+    pub(super) left: AtomicU32,
+    /// Messages that the parent has sent beside the rings.
+    pub(super) posted: AtomicU32,
 }
 
 // SAFETY: `repr(C)` of atomics, for which zero bytes are valid and which are

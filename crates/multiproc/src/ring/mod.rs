@@ -5,17 +5,21 @@ mod bed;
 mod bell;
 mod lane;
 mod layout;
+mod mail;
 #[cfg(all(test, loom))]
 mod model;
 mod port;
 mod stream;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
 
 pub use port::RingPort;
 pub use stream::RingStream;
 
-use crate::{Error, EventFd, ParentEnd, Result, pool::Transport};
+use crate::{Error, EventFd, ParentEnd, Result, bulk::Halls, pool::Transport};
 
 /// Requests and replies through rings in shared memory, one pair a worker: no
 /// system call while neither side sleeps.
@@ -23,6 +27,14 @@ use crate::{Error, EventFd, ParentEnd, Result, pool::Transport};
 pub struct SharedMemoryRings {
     /// What workers ring to wake their parent.
     doorbell: ParentEnd<EventFd>,
+    halls: Arc<Halls>,
+}
+
+impl SharedMemoryRings {
+    /// What bulk jobs need of the pool.
+    pub(crate) fn halls(&self) -> Arc<Halls> {
+        Arc::clone(&self.halls)
+    }
 }
 
 impl Transport for SharedMemoryRings {
@@ -32,14 +44,14 @@ impl Transport for SharedMemoryRings {
     type Port = RingPort;
 
     fn new() -> Result<Self> {
-        Ok(Self { doorbell: ParentEnd::new(EventFd::new()?) })
+        Ok(Self { doorbell: ParentEnd::new(EventFd::new()?), halls: Arc::default() })
     }
 
     fn connect(&self) -> Result<(RingStream, Vec<OwnedFd>)> {
-        let stream = RingStream::new()?;
+        let (stream, mailbox) = RingStream::new(Arc::clone(&self.halls.wanted))?;
         let doorbell = self.doorbell.as_fd().try_clone_to_owned();
         let doorbell = doorbell.map_err(Error::system("copy a descriptor"))?;
-        let descriptors = vec![stream.descriptor()?, doorbell];
+        let descriptors = vec![stream.descriptor()?, doorbell, mailbox];
         Ok((stream, descriptors))
     }
 

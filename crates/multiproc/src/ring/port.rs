@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read, Write},
     os::fd::OwnedFd,
-    sync::atomic::Ordering::Acquire,
+    sync::atomic::Ordering::{Acquire, Relaxed, Release},
 };
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     bell::{NEWS, ROOM},
     lane::{Reader, Writer},
     layout::{CAPACITY, Committed, Direction, Rings},
+    mail::Mailbox,
 };
 use crate::{Error, EventFd, Result, SharedMemory, pool::Port};
 
@@ -22,6 +23,7 @@ pub struct RingPort {
     replies: Writer,
     committed: Committed,
     doorbell: EventFd,
+    mailbox: Mailbox,
     /// Bytes written since the parent was last woken if it slept.
     unflushed: usize,
     /// Looks before it sleeps.
@@ -31,7 +33,7 @@ pub struct RingPort {
 impl RingPort {
     pub(super) fn open(descriptors: Vec<OwnedFd>) -> Result<Self> {
         let not_ours = || io::Error::other("these are not the descriptors of a ring");
-        let [memory, doorbell] = <[OwnedFd; 2]>::try_from(descriptors)
+        let [memory, doorbell, mailbox] = <[OwnedFd; 3]>::try_from(descriptors)
             .map_err(|_| Error::system("open a ring")(not_ours()))?;
         let rings = Rings::open(SharedMemory::from_descriptor(memory, None)?);
         Ok(Self {
@@ -40,6 +42,7 @@ impl RingPort {
             replies: Writer::default(),
             committed: Committed::from_the_start(Direction::Replies),
             doorbell: EventFd::from_descriptor(doorbell),
+            mailbox: Mailbox::new(mailbox),
             unflushed: 0,
             spin: 0,
         })
@@ -57,6 +60,10 @@ impl RingPort {
     fn is_closed(&self) -> bool {
         // Pairs with the store in `RingStream::drop`.
         self.rings.header().closed.load(Acquire) != 0
+    }
+
+    fn collect_mail(&mut self) -> io::Result<()> {
+        self.mailbox.collect(self.rings.header().posted.load(Relaxed))
     }
 
     /// What `attempt` gives as soon as it gives something. If it does not at
@@ -83,6 +90,9 @@ impl RingPort {
     /// The result of a read that does not wait; none if there is nothing yet.
     fn try_read(&mut self, into: &mut [u8]) -> Option<io::Result<usize>> {
         let is_closed = self.is_closed();
+        if let Err(error) = self.collect_mail() {
+            return Some(Err(error));
+        }
         let lane = self.rings.lane(Direction::Requests);
         match self.requests.read(lane, into) {
             Ok(0) if !is_closed => None,
@@ -100,6 +110,15 @@ impl RingPort {
     }
 }
 
+impl Drop for RingPort {
+    fn drop(&mut self) {
+        // Pairs with the load in `RingStream::read`: whoever sees it sees all
+        // that was written before.
+        self.rings.header().left.store(1, Release);
+        self.ring(NEWS);
+    }
+}
+
 impl Read for RingPort {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if into.is_empty() {
@@ -109,6 +128,8 @@ impl Read for RingPort {
         if self.requests.tell(self.rings.lane(Direction::Requests)) {
             self.ring(ROOM);
         }
+        // What was posted before these bytes were written.
+        self.collect_mail()?;
         Ok(len)
     }
 }

@@ -2,8 +2,11 @@
 
 use std::{
     io,
-    os::fd::{BorrowedFd, OwnedFd},
-    sync::atomic::Ordering::Release,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::Ordering::{Acquire, Release},
+    },
 };
 
 use super::{
@@ -11,14 +14,16 @@ use super::{
     bell::{NEWS, ROOM},
     lane::{Lane, Reader, Writer},
     layout::{Committed, Direction, Rings},
+    mail::Mail,
 };
-use crate::{Error, Result, pool::TransportStream};
+use crate::{Error, Result, bulk::Wanted, pool::TransportStream};
 
 /// The parent's side of one worker's rings. Dropping it closes them: the worker
 /// reads what was written, then nothing.
 #[derive(Debug)]
 pub struct RingStream {
     rings: Rings,
+    mail: Mail,
     requests: Writer,
     committed: Committed,
     replies: Reader,
@@ -29,23 +34,32 @@ pub struct RingStream {
 }
 
 impl RingStream {
-    /// Rings for one more worker.
-    pub(super) fn new() -> Result<Self> {
-        Ok(Self {
+    /// Rings for one more worker, and its end of the socket for regions.
+    pub(super) fn new(wanted: Arc<Wanted>) -> Result<(Self, OwnedFd)> {
+        let (mail, mailbox) = Mail::new(wanted)?;
+        let stream = Self {
             rings: Rings::new()?,
+            mail,
             requests: Writer::default(),
             committed: Committed::from_the_start(Direction::Requests),
             replies: Reader::default(),
             is_wake_due: false,
             is_bell_armed: false,
-        })
+        };
+        Ok((stream, mailbox))
     }
 
     /// What leads the worker to the rings.
     pub(super) fn descriptor(&self) -> Result<OwnedFd> {
-        use std::os::fd::AsFd;
         let copy = self.rings.memory().as_fd().try_clone_to_owned();
         copy.map_err(Error::system("copy a descriptor"))
+    }
+
+    /// Whether the worker has closed its side; all that it has written before
+    /// can be read.
+    fn has_left(&self) -> bool {
+        // Pairs with the store in `RingPort::drop`.
+        self.rings.header().left.load(Acquire) != 0
     }
 
     fn lane(&self, direction: Direction) -> Lane<'_> {
@@ -59,15 +73,22 @@ impl TransportStream for RingStream {
             self.is_bell_armed = false;
             self.rings.header().bell.disarm();
         }
+        let has_left = self.has_left();
         let lane = self.rings.lane(Direction::Replies);
         let len = self.replies.read(lane, into)?;
         if self.replies.tell(lane) {
             self.rings.header().bed.wake(&[Need::Room]);
         }
-        Ok(Some(len).filter(|&len| len > 0))
+        Ok(Some(len).filter(|&len| len > 0 || has_left))
     }
 
     fn write(&mut self, from: &[u8]) -> io::Result<Option<usize>> {
+        // What requests are about comes before them.
+        if !self.mail.send(&self.rings.header().posted)? {
+            // It may sleep on what it could make room with.
+            self.rings.header().bed.wake(&[Need::Requests]);
+            return Ok(None);
+        }
         self.committed.extend(&self.rings, &self.requests, from.len())?;
         let len = self.requests.write(self.rings.lane(Direction::Requests), from)?;
         self.is_wake_due |= len > 0;
@@ -87,6 +108,7 @@ impl TransportStream for RingStream {
         bell.arm(if to_write { NEWS | ROOM } else { NEWS });
         let lane = self.rings.lane(Direction::Requests);
         // What is wrong is for `read` and `write` to tell.
+        let to_write = to_write && !self.mail.is_stuck();
         let has_room = to_write && self.requests.has_room(lane).unwrap_or(true);
         let is_ready = has_room || self.has_news();
         if is_ready {
@@ -97,7 +119,7 @@ impl TransportStream for RingStream {
     }
 
     fn has_news(&self) -> bool {
-        self.replies.has_news(self.lane(Direction::Replies))
+        self.replies.has_news(self.lane(Direction::Replies)) || self.has_left()
     }
 
     fn readable(&self) -> Option<BorrowedFd<'_>> {
@@ -105,7 +127,7 @@ impl TransportStream for RingStream {
     }
 
     fn writable(&self) -> Option<BorrowedFd<'_>> {
-        None
+        self.mail.is_stuck().then(|| self.mail.as_fd())
     }
 }
 

@@ -1,9 +1,9 @@
-//! Processes and boards from the outside.
+//! Processes from the outside.
 //!
 //! The test harness is threaded, so what needs `fork` runs in a process that
 //! was spawned for it.
 
-mod board;
+mod bulk;
 mod connection;
 mod contexts;
 mod examples;

@@ -1,7 +1,10 @@
-//! The pool passes the suite of every backend, with every start method.
+//! The pool passes the suite of every backend and that of every kind of pool,
+//! with every start method.
 
 use conformance::pool;
 use harness::{StartMethod, Strategy};
+
+conformance::pool_suite!(shm_pool::SharedMemoryRings);
 
 fn strategy(start_method: StartMethod) -> Strategy {
     pool("shm-pool", start_method)
@@ -20,6 +23,13 @@ fn every_answer_is_right_with_forkserver() {
 #[test]
 fn every_answer_is_right_with_spawn() {
     conformance::gives_right_answers(shm_pool::backend, &strategy(StartMethod::Spawn));
+}
+
+#[test]
+fn it_survives_dead_workers_with_every_start_method() {
+    for method in StartMethod::ALL {
+        conformance::survives_dead_workers(shm_pool::backend, &strategy(method));
+    }
 }
 
 #[test]

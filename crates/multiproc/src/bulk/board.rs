@@ -1,0 +1,111 @@
+//! Where the participants of a bulk job meet: their claims, then their records.
+
+use std::slice;
+
+use super::{claims::Claims, record::Record};
+use crate::SharedMemory;
+
+/// The memory of a board.
+///
+/// Invariant: it is `size(participants)` bytes long, was all zeros at first,
+/// and is used as what it is here only.
+#[derive(Clone, Debug)]
+pub(super) struct Board {
+    memory: SharedMemory,
+    participants: usize,
+}
+
+impl Board {
+    /// Bytes of a board for so many participants.
+    pub(super) const fn size(participants: usize) -> usize {
+        participants * (size_of::<Claims>() + size_of::<Record>())
+    }
+
+    /// `memory` must be a board's; `None` if it is too small for one.
+    pub(super) fn over(memory: SharedMemory, participants: usize) -> Option<Self> {
+        let size = participants.checked_mul(Self::size(1))?;
+        (memory.len() >= size).then_some(Self { memory, participants })
+    }
+
+    pub(super) fn claims(&self) -> &[Claims] {
+        // SAFETY: the memory is long enough (`over`), page-aligned, and mapped
+        // as long as `self`. It holds atomics only, for which any bytes are
+        // valid, and which any process may access at any time.
+        unsafe { slice::from_raw_parts(self.memory.base().cast().as_ptr(), self.participants) }
+    }
+
+    pub(super) fn records(&self) -> &[Record] {
+        let offset = self.participants * size_of::<Claims>();
+        // SAFETY: as above; the size of claims is a multiple of the alignment
+        // of records, which is the same.
+        unsafe {
+            let first = self.memory.base().add(offset).cast::<Record>();
+            slice::from_raw_parts(first.as_ptr(), self.participants)
+        }
+    }
+
+    /// Divides `chunks` among the participants; nothing has happened yet.
+    pub(super) fn deal(&self, chunks: u32) {
+        let share =
+            |index: usize| (u64::from(chunks) * index as u64 / self.participants as u64) as u32;
+        for (index, claims) in self.claims().iter().enumerate() {
+            claims.deal(share(index), share(index + 1));
+        }
+        self.records().iter().for_each(Record::clear);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::{super::claims::claim, *};
+
+    fn board(participants: usize) -> Board {
+        Board::over(SharedMemory::new(Board::size(participants)).unwrap(), participants).unwrap()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn participants_claim_every_chunk_exactly_once() {
+        const CHUNKS: u32 = 100_000;
+        let board = board(4);
+        for round in 0..10 {
+            board.deal(CHUNKS + round);
+            let start = Barrier::new(4);
+            let claimed: Vec<Vec<u32>> = std::thread::scope(|scope| {
+                let participate = |me: usize| {
+                    let (board, start) = (&board, &start);
+                    move || {
+                        start.wait();
+                        std::iter::from_fn(|| claim(board.claims(), me)).collect()
+                    }
+                };
+                let threads = [0, 1, 2, 3].map(|me| scope.spawn(participate(me)));
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let mut all: Vec<u32> = claimed.concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..CHUNKS + round));
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn one_participant_claims_what_is_meant_for_all() {
+        let board = board(3);
+        board.deal(10);
+        let mut claimed: Vec<u32> = std::iter::from_fn(|| claim(board.claims(), 1)).collect();
+        assert_eq!(claimed[..3], [3, 4, 5], "its own come first");
+        claimed.sort_unstable();
+        assert!(claimed.into_iter().eq(0..10));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn memory_that_is_too_small_is_no_board() {
+        let memory = SharedMemory::new(Board::size(2)).unwrap();
+        assert!(Board::over(memory.clone(), 3).is_none());
+        assert!(Board::over(memory, usize::MAX / 8).is_none());
+    }
+}

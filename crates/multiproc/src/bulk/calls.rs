@@ -1,0 +1,220 @@
+//! Bulk calls of shared-memory pools.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytemuck::{AnyBitPattern, NoUninit, Pod};
+
+use super::{
+    PoolArray, Wanted,
+    board::Board,
+    job::{Job, Stretch},
+    participations::Participations,
+    region::Region,
+    ticket::{Part, Ticket},
+};
+use crate::{
+    Error, Result, SharedMemory, SharedMemoryRings, TaskFn,
+    pool::{Bulk, Call, Chunks, Pool},
+};
+
+/// What a pool needs for bulk jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Halls {
+    pub(crate) wanted: Arc<Wanted>,
+    /// Those of jobs that are done.
+    vacant: Mutex<Vec<Hall>>,
+}
+
+/// The memory of one job's participants, used by one job after the other.
+#[derive(Debug)]
+struct Hall {
+    board: Arc<Region>,
+    participants: usize,
+    /// Undo rooms, if a job has needed them.
+    undo: Option<Arc<Region>>,
+}
+
+/// Undo rooms that are larger together are not kept for the next job.
+const KEPT_UNDO: usize = 64 << 20;
+
+impl Halls {
+    /// One for so many participants.
+    fn take(&self, participants: usize) -> Result<Hall> {
+        let mut vacant = self.vacant.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = vacant.iter().position(|hall| hall.participants >= participants);
+        if let Some(place) = place {
+            return Ok(vacant.swap_remove(place));
+        }
+        drop(vacant);
+        let board = Region::new(Board::size(participants))?;
+        Ok(Hall { board, participants, undo: None })
+    }
+
+    /// Back, when nobody participates any more.
+    fn give_back(&self, mut hall: Hall) {
+        if hall.undo.as_ref().is_some_and(|undo| undo.memory.len() > KEPT_UNDO) {
+            hall.undo = None;
+        }
+        self.vacant.lock().unwrap_or_else(PoisonError::into_inner).push(hall);
+    }
+}
+
+impl Hall {
+    /// Rooms for a chunk of `stride` bytes for each participant.
+    fn undo(&mut self, stride: usize) -> Result<Arc<Region>> {
+        let needed = self.participants.saturating_mul(stride);
+        match &self.undo {
+            Some(undo) if undo.memory.len() >= needed => Ok(Arc::clone(undo)),
+            _ => {
+                let undo = Region::new(needed)?;
+                self.undo = Some(Arc::clone(&undo));
+                Ok(undo)
+            }
+        }
+    }
+}
+
+/// What a bulk call is about.
+struct Order<'a> {
+    task: TaskFn,
+    context: Vec<u8>,
+    chunks: Chunks,
+    input: Option<Side<'a>>,
+    output: Side<'a>,
+}
+
+/// An array of a call.
+struct Side<'a> {
+    region: &'a Arc<Region>,
+    /// Bytes of an element.
+    element: usize,
+    /// Elements.
+    len: usize,
+}
+
+impl<'a> Side<'a> {
+    fn new<E: Pod>(array: &'a PoolArray<E>) -> Self {
+        Self { region: array.region(), element: size_of::<E>(), len: array.len() }
+    }
+
+    fn part(&self, chunks: Chunks) -> Part {
+        Part {
+            region: self.region.id.0,
+            stride: chunks.len.saturating_mul(self.element) as u64,
+            len: (self.len * self.element) as u64,
+        }
+    }
+}
+
+/// This process's view of a part.
+fn stretch(memory: &SharedMemory, part: Part) -> Stretch {
+    let stretch = Stretch::new(memory.clone(), part.stride as usize, part.len as usize);
+    stretch.expect("an array lies in its region")
+}
+
+impl Bulk for SharedMemoryRings {
+    type Array<E: Pod + Send + Sync> = PoolArray<E>;
+
+    fn array<E: Pod + Send + Sync>(_: &Pool<Self>, len: usize) -> Result<PoolArray<E>> {
+        PoolArray::new(len)
+    }
+
+    fn change_chunks<C, E, F>(
+        call: &Call<'_, Self>,
+        array: &mut PoolArray<E>,
+        chunks: Chunks,
+        context: C,
+        f: F,
+    ) -> Result<()>
+    where
+        C: NoUninit + AnyBitPattern,
+        E: Pod + Send + Sync,
+        F: Fn(C, &mut [E]) + Copy + Send + 'static,
+    {
+        let (task, output) = (TaskFn::chunk(f), Side::new(array));
+        let context = bytemuck::bytes_of(&context).to_vec();
+        execute(call, &Order { task, context, chunks, input: None, output })
+    }
+
+    fn map_chunks<C, I, O, F>(
+        call: &Call<'_, Self>,
+        input: &PoolArray<I>,
+        output: &mut PoolArray<O>,
+        chunks: Chunks,
+        context: C,
+        f: F,
+    ) -> Result<()>
+    where
+        C: NoUninit + AnyBitPattern,
+        I: Pod + Send + Sync,
+        O: Pod + Send + Sync,
+        F: Fn(C, &[I], &mut [O]) + Copy + Send + 'static,
+    {
+        let (task, input, output) = (TaskFn::map_chunk(f), Side::new(input), Side::new(output));
+        let context = bytemuck::bytes_of(&context).to_vec();
+        execute(call, &Order { task, context, chunks, input: Some(input), output })
+    }
+}
+
+/// Executes a bulk job; what it works on is borrowed meanwhile.
+fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> {
+    /// One number is no chunk.
+    const MOST_CHUNKS: usize = u32::MAX as usize - 1;
+    let Chunks { count, .. } = order.chunks;
+    if count > MOST_CHUNKS {
+        return Err(Error::TooLarge { what: "chunks", got: count, most: MOST_CHUNKS });
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    let (halls, workers) = call.ask(|rings, workers| (rings.halls(), workers));
+    let participants = workers.min(count);
+    let mut hall = halls.take(participants)?;
+    let work = prepare(&mut hall, &halls.wanted, order, participants, call.retries_of_a_task())?;
+    let redeem = |ticket: Ticket| ticket.redeem();
+    let (work, error) = call.spread(redeem, Box::new(work), participants as u64);
+    halls.give_back(hall);
+    error.map_or_else(|| work.into_outcome(), Err)
+}
+
+/// Sets a job up in its hall.
+fn prepare(
+    hall: &mut Hall,
+    wanted: &Wanted,
+    order: &Order<'_>,
+    participants: usize,
+    retries: u32,
+) -> Result<Participations> {
+    let chunks = order.chunks.count as u32;
+    let output = order.output.part(order.chunks);
+    let input = order.input.as_ref().map(|input| (input, input.part(order.chunks)));
+    // What is computed from something else is computed from that again.
+    let undo = (retries > 0 && input.is_none()).then(|| hall.undo(output.stride as usize));
+    let undo = undo.transpose()?;
+    let arrays = order.input.iter().chain([&order.output]).map(|side| side.region);
+    arrays.chain([&hall.board]).chain(&undo).for_each(|region| wanted.add(region));
+    let board = Board::over(hall.board.memory.clone(), participants);
+    let board = board.expect("a hall has a board for its participants");
+    board.deal(chunks);
+    let ticket = Ticket {
+        participant: 0,
+        participants: participants as u32,
+        board: hall.board.id.0,
+        task: order.task.token(),
+        context: order.context.clone(),
+        chunks,
+        input: input.map(|(_, part)| part),
+        output,
+        undo: undo.as_ref().map(|undo| undo.id.0),
+    };
+    let job = Job {
+        board,
+        task: order.task,
+        context: order.context.clone(),
+        chunks,
+        input: input.map(|(side, part)| stretch(&side.region.memory, part)),
+        output: stretch(&order.output.region.memory, output),
+        undo: undo.map(|undo| undo.memory.clone()),
+    };
+    Ok(Participations::new(job, ticket, retries))
+}

@@ -1,0 +1,255 @@
+//! Who executes which chunk: ranges that are claimed from the front by their
+//! owner and from the back by thieves, and what is left of them when one of
+//! those dies. See README.md.
+
+use super::word::Word;
+use crate::atomic::{
+    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+    fence,
+};
+
+/// One participant's part of the protocol. All bytes zero: nothing to do.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Claims {
+    open: Open,
+    own: Own,
+}
+
+/// What others change too.
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct Open {
+    /// Unclaimed chunks: a [`pack`]ed range. Its front moves by its owner, its
+    /// back by who has the grip.
+    range: Word,
+    /// 0, or 1 + the participant who may move the back.
+    grip: Word,
+}
+
+/// What the owner alone changes, and whoever settles its affairs.
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct Own {
+    /// 0, or 1 + the chunk that it executes or is about to claim: the latter if
+    /// the range still begins with it.
+    current: Word,
+    /// Whom it is about to steal from.
+    victim: Word,
+    /// 0, or what it steals: a packed range.
+    loot: Word,
+}
+
+/// The range of a thief until it has what it steals. Exhausted, and unlike
+/// any other that is.
+const NOTHING: u64 = pack(u32::MAX, u32::MAX);
+
+/// How often a thief looks for a victim that nobody else has a grip on: some
+/// 20 µs, far longer than anybody has one who is not displaced or dead.
+const PATIENCE: u32 = if cfg!(loom) { 1 } else { 500 };
+
+const fn pack(lo: u32, hi: u32) -> u64 {
+    ((hi as u64) << 32) | lo as u64
+}
+
+const fn unpack(word: u64) -> (u32, u32) {
+    (word as u32, (word >> 32) as u32)
+}
+
+const fn is_exhausted(word: u64) -> bool {
+    let (lo, hi) = unpack(word);
+    lo >= hi
+}
+
+/// How an attempt to steal has ended.
+enum Attempt {
+    Stolen,
+    /// Nobody has anything.
+    Nothing,
+    /// Somebody has, and somebody else has a grip on it.
+    Busy,
+}
+
+impl Claims {
+    #[cfg(all(test, loom))]
+    pub(super) fn new() -> Self {
+        let word = || Word::new(0);
+        Self {
+            open: Open { range: word(), grip: word() },
+            own: Own { current: word(), victim: word(), loot: word() },
+        }
+    }
+
+    /// Begins anew with the chunks of a range. Before anybody participates.
+    pub(super) fn deal(&self, lo: u32, hi: u32) {
+        self.open.range.store(pack(lo, hi), Relaxed);
+        self.open.grip.store(0, Relaxed);
+        self.own.current.store(0, Relaxed);
+        self.own.loot.store(0, Relaxed);
+    }
+
+    /// Whether none of its chunks is unclaimed.
+    pub(super) fn is_exhausted(&self) -> bool {
+        is_exhausted(self.open.range.load(Acquire))
+    }
+
+    /// Claims the first chunk of its own range. The one that it had claimed
+    /// before is done.
+    #[inline]
+    fn take(&self) -> Option<u32> {
+        // Acquire: who sees that the back was moved sees who had the grip.
+        let mut word = self.open.range.load(Acquire);
+        loop {
+            let (lo, hi) = unpack(word);
+            if lo >= hi {
+                // Release: after all that was done of the last chunk. For a
+                // dead owner program order is what counts; the compiler must
+                // keep it.
+                self.own.current.store(0, Release);
+                return None;
+            }
+            self.own.current.store(u64::from(lo) + 1, Release);
+            // Release: after the store above. Acquire: as above, and who
+            // claims a chunk that was given back sees it as it was restored.
+            match self.open.range.compare_exchange(word, pack(lo + 1, hi), AcqRel, Acquire) {
+                Ok(_) => return Some(lo),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Gives a chunk back that [`settle`] has found in progress, the one before
+    /// the range, to be claimed again.
+    pub(super) fn give_back(&self, chunk: u32) {
+        let mut word = self.open.range.load(Acquire);
+        loop {
+            let (lo, hi) = unpack(word);
+            assert!(lo == chunk + 1, "the chunk was claimed last");
+            match self.open.range.compare_exchange(word, pack(chunk, hi), AcqRel, Acquire) {
+                Ok(_) => return,
+                // A thief lives.
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+/// Claims a chunk for participant `me`: of its own range, or else of another's.
+/// The one that it had claimed before is done.
+#[inline]
+pub(super) fn claim(all: &[Claims], me: usize) -> Option<u32> {
+    loop {
+        let taken = all[me].take();
+        if taken.is_some() || !steal(all, me) {
+            return taken;
+        }
+    }
+}
+
+/// Moves the back half of another's range to the exhausted one of `me`;
+/// whether there was one.
+#[cold]
+fn steal(all: &[Claims], me: usize) -> bool {
+    for _ in 0..PATIENCE {
+        match try_to_steal(all, me) {
+            Attempt::Stolen => return true,
+            Attempt::Nothing => return false,
+            Attempt::Busy => std::hint::spin_loop(),
+        }
+    }
+    false
+}
+
+fn try_to_steal(all: &[Claims], me: usize) -> Attempt {
+    // Who has a grip on this range may have moved its back or not: a range that
+    // replaced it would hide which. The fence pairs with that in `rob`: either
+    // the grip is seen here, or there that the range is exhausted.
+    fence(SeqCst);
+    if all[me].open.grip.load(Acquire) != 0 {
+        return Attempt::Busy;
+    }
+    let mut found = Attempt::Nothing;
+    let victims = (me + 1..all.len()).chain(0..me);
+    for victim in victims {
+        let open = &all[victim].open;
+        if is_exhausted(open.range.load(Relaxed)) {
+            continue;
+        }
+        if open.grip.compare_exchange(0, me as u64 + 1, AcqRel, Relaxed).is_err() {
+            found = Attempt::Busy;
+            continue;
+        }
+        let is_stolen = rob(all, me, victim);
+        // Pairs with the Acquire accesses to the grip.
+        open.grip.store(0, Release);
+        if is_stolen {
+            return Attempt::Stolen;
+        }
+    }
+    found
+}
+
+/// Steals from `victim`, whom `me` has a grip on. Everything is announced, so
+/// that [`settle`] can tell how far it has come.
+fn rob(all: &[Claims], me: usize, victim: usize) -> bool {
+    let (thief, open) = (&all[me], &all[victim].open);
+    thief.open.range.store(NOTHING, Relaxed);
+    thief.own.victim.store(victim as u64, Relaxed);
+    // After the grip was taken; pairs with the fence in `try_to_steal`.
+    fence(SeqCst);
+    let mut word = open.range.load(Acquire);
+    let is_stolen = loop {
+        let (lo, hi) = unpack(word);
+        if lo >= hi {
+            break false;
+        }
+        let middle = lo + (hi - lo) / 2;
+        let loot = pack(middle, hi);
+        // Release: after the two stores above, in this program's order.
+        thief.own.loot.store(loot, Release);
+        // Release: after the announcement; whoever sees this sees the grip.
+        match open.range.compare_exchange(word, pack(lo, middle), AcqRel, Acquire) {
+            Ok(_) => {
+                thief.open.range.store(loot, Release);
+                break true;
+            }
+            // The owner has moved the front.
+            Err(now) => word = now,
+        }
+    };
+    thief.own.loot.store(0, Release);
+    is_stolen
+}
+
+/// Puts right what the dead participant has left, before another goes on in
+/// its place; returns the chunk that was in progress. What was unclaimed is in
+/// its range then. The others may live.
+pub(super) fn settle(all: &[Claims], dead: usize) -> Option<u32> {
+    let Claims { open, own } = &all[dead];
+    let grip = dead as u64 + 1;
+    let loot = own.loot.load(Acquire);
+    if loot != 0 {
+        // Nobody else has moved the victim's back since, and its owner has not
+        // replaced the range: the grip is still there.
+        let victim = all.get(own.victim.load(Relaxed) as usize);
+        let was_taken = victim.is_some_and(|victim| {
+            let back = unpack(victim.open.range.load(Acquire)).1;
+            victim.open.grip.load(Relaxed) == grip && back == unpack(loot).0
+        });
+        if was_taken && open.range.load(Relaxed) == NOTHING {
+            open.range.store(loot, Release);
+        }
+        own.loot.store(0, Relaxed);
+    }
+    for other in all {
+        // Whoever else has it keeps it.
+        let _ = other.open.grip.compare_exchange(grip, 0, AcqRel, Relaxed);
+    }
+    let current = own.current.load(Relaxed);
+    own.current.store(0, Relaxed);
+    let current = u32::try_from(current.checked_sub(1)?).ok()?;
+    // It is the range's first if it was not claimed, and the one before that
+    // if it was: the owner alone moves the front.
+    let front = unpack(open.range.load(Acquire)).0;
+    (front == current.wrapping_add(1)).then_some(current)
+}

@@ -1,0 +1,91 @@
+//! A bulk job as the table of jobs sees it: its tasks are participations.
+
+use std::collections::HashMap;
+
+use super::{
+    claims::{Claims, settle},
+    job::Job,
+    record::{Failure, Record},
+    ticket::Ticket,
+};
+use crate::{
+    Error, Result, codec,
+    pool::{Failures, Loss, Work},
+};
+
+/// The work of a bulk job. Task p is what participant p claims.
+pub(super) struct Participations {
+    job: Job,
+    /// Of the first participant.
+    ticket: Ticket,
+    /// How often a chunk is begun again whose worker died while it ran.
+    retries: u32,
+    /// How often chunks have brought a worker down, for those that have.
+    charges: HashMap<u32, u32>,
+    /// By chunk.
+    failures: Failures,
+    /// Why somebody could not participate.
+    trouble: Option<Error>,
+}
+
+impl Participations {
+    pub(super) fn new(job: Job, ticket: Ticket, retries: u32) -> Self {
+        let (charges, failures) = (HashMap::new(), Failures::default());
+        Self { job, ticket, retries, charges, failures, trouble: None }
+    }
+
+    /// The first error, once nobody participates any more.
+    pub(super) fn into_outcome(mut self) -> Result<()> {
+        for (chunk, failure) in self.job.board.records().iter().filter_map(Record::failure) {
+            let Failure { pid, name, message, backtrace } = failure;
+            let task = chunk as usize;
+            let error = Error::TaskPanicked { task, pid, name, message, backtrace };
+            self.failures.add(u64::from(chunk), error);
+        }
+        self.failures.into_first()?;
+        let is_complete = self.job.board.claims().iter().all(Claims::is_exhausted);
+        if is_complete { Ok(()) } else { Err(self.trouble.unwrap_or(Error::Broken)) }
+    }
+}
+
+impl Work for Participations {
+    fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
+        self.ticket.participant = task as u32;
+        codec::encode_plain_into(&self.ticket, frame)?;
+        Ok(0)
+    }
+
+    fn accept(&mut self, _: u64, output: &[u8]) -> Result<()> {
+        if let Err(why) = codec::decode::<Result<(), String>>(output, Vec::new())? {
+            let source = std::io::Error::other(why);
+            self.fail(0, Error::System { what: "share memory with a worker", source });
+        }
+        Ok(())
+    }
+
+    /// Others may claim what this participant has not; if not, this is why.
+    fn fail(&mut self, _: u64, error: Error) {
+        self.trouble.get_or_insert(error);
+    }
+
+    /// The chunk that was in progress is charged. What the participant had not
+    /// claimed is claimed by whoever goes on in its place.
+    fn lost(&mut self, task: u64, may_retry: bool, death: &dyn Fn(u64) -> Error) -> Loss {
+        let me = task as usize;
+        let Some(chunk) = settle(self.job.board.claims(), me) else { return Loss::Nothing };
+        if chunk >= self.job.chunks {
+            // The board is damaged; those who claim will find it so.
+            return Loss::Nothing;
+        }
+        self.job.undo(chunk, me);
+        let charges = self.charges.entry(chunk).or_default();
+        *charges += 1;
+        if may_retry && *charges <= self.retries {
+            self.job.board.claims()[me].give_back(chunk);
+            Loss::Retried
+        } else {
+            self.failures.add(u64::from(chunk), death(u64::from(chunk)));
+            Loss::Failed
+        }
+    }
+}
