@@ -170,7 +170,7 @@ fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> 
     let (halls, workers) = call.ask(|rings, workers| (rings.halls(), workers));
     let participants = workers.min(count);
     let mut hall = halls.take(participants)?;
-    let work = prepare(&mut hall, &halls.wanted, order, participants, call.retries_of_a_task())?;
+    let work = prepare(&mut hall, &halls.wanted, order, participants, call.terms())?;
     let redeem = |ticket: Ticket| ticket.redeem();
     let (work, error) = call.spread(redeem, Box::new(work), participants as u64);
     halls.give_back(hall);
@@ -183,7 +183,7 @@ fn prepare(
     wanted: &Wanted,
     order: &Order<'_>,
     participants: usize,
-    retries: u32,
+    (retries, is_timed): (u32, bool),
 ) -> Result<Participations> {
     let chunks = order.chunks.count as u32;
     let output = order.output.part(order.chunks);
@@ -203,6 +203,7 @@ fn prepare(
         task: order.task.token(),
         context: order.context.clone(),
         chunks,
+        is_timed,
         input: input.map(|(_, part)| part),
         output,
         undo: undo.as_ref().map(|undo| undo.id.0),
@@ -212,6 +213,7 @@ fn prepare(
         task: order.task,
         context: order.context.clone(),
         chunks,
+        is_timed,
         input: input.map(|(side, part)| stretch(&side.region.memory, part)),
         output: stretch(&order.output.region.memory, output),
         undo: undo.map(|undo| undo.memory.clone()),

@@ -119,14 +119,18 @@ impl Claims {
     }
 
     /// Gives a chunk back that [`settle`] has found in progress, the one before
-    /// the range, to be claimed again.
-    pub(super) fn give_back(&self, chunk: u32) {
+    /// the range, to be claimed again. False if it is not, so that somebody has
+    /// written over the range.
+    #[must_use]
+    pub(super) fn give_back(&self, chunk: u32) -> bool {
         let mut word = self.open.range.load(Acquire);
         loop {
             let (lo, hi) = unpack(word);
-            assert!(lo == chunk + 1, "the chunk was claimed last");
+            if lo != chunk + 1 {
+                return false;
+            }
             match self.open.range.compare_exchange(word, pack(chunk, hi), AcqRel, Acquire) {
-                Ok(_) => return,
+                Ok(_) => return true,
                 // A thief lives.
                 Err(now) => word = now,
             }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{board::Board, claims::claim, record::Failure};
-use crate::{SharedMemory, TaskFn, TaskPanic, current_process};
+use crate::{SharedMemory, TaskFn, TaskPanic, current_process, pool};
 
 /// What is to be done, and where.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Job {
     pub(super) task: TaskFn,
     pub(super) context: Vec<u8>,
     pub(super) chunks: u32,
+    /// Whether chunks have deadlines.
+    pub(super) is_timed: bool,
     pub(super) input: Option<Stretch>,
     /// Another array than the input.
     pub(super) output: Stretch,
@@ -61,8 +63,13 @@ impl Job {
     /// If the board is damaged.
     pub(super) fn participate(&self, me: usize) {
         let record = &self.board.records()[me];
+        let status = pool::own_status().filter(|_| self.is_timed);
         while let Some(chunk) = claim(self.board.claims(), me) {
             assert!(chunk < self.chunks, "a claimed chunk is one of the job's");
+            if let Some(status) = status {
+                status.begin_part();
+                record.note_begun(chunk);
+            }
             if self.undo.is_some() {
                 self.keep(chunk, me);
             }

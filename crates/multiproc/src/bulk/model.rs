@@ -64,7 +64,7 @@ impl<const P: usize> Run<P> {
     fn succeed(&self, dead: usize) -> Option<u32> {
         let in_progress = settle(&self.claims, dead);
         if let Some(chunk) = in_progress {
-            self.claims[dead].give_back(chunk);
+            assert!(self.claims[dead].give_back(chunk));
         }
         self.participate(dead);
         in_progress

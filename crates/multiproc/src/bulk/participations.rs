@@ -46,6 +46,16 @@ impl Participations {
         let is_complete = self.job.board.claims().iter().all(Claims::is_exhausted);
         if is_complete { Ok(()) } else { Err(self.trouble.unwrap_or(Error::Broken)) }
     }
+
+    /// To be claimed again, which is `what` was lost.
+    fn give_back(&mut self, chunk: u32, me: usize, what: Loss) -> Loss {
+        if self.job.board.claims()[me].give_back(chunk) {
+            return what;
+        }
+        let damaged = Error::Damaged { what: "the board of a bulk job" };
+        self.failures.add(u64::from(chunk), damaged);
+        Loss::Failed
+    }
 }
 
 impl Work for Participations {
@@ -77,15 +87,17 @@ impl Work for Participations {
             // The board is damaged; those who claim will find it so.
             return Loss::Nothing;
         }
+        if self.job.is_timed && !self.job.board.records()[me].has_begun(chunk) {
+            // Killed for the sake of the one before, which has ended.
+            return self.give_back(chunk, me, Loss::Nothing);
+        }
         self.job.undo(chunk, me);
         let charges = self.charges.entry(chunk).or_default();
         *charges += 1;
         if may_retry && *charges <= self.retries {
-            self.job.board.claims()[me].give_back(chunk);
-            Loss::Retried
-        } else {
-            self.failures.add(u64::from(chunk), death(u64::from(chunk)));
-            Loss::Failed
+            return self.give_back(chunk, me, Loss::Retried);
         }
+        self.failures.add(u64::from(chunk), death(u64::from(chunk)));
+        Loss::Failed
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Failure {
 pub(super) struct Record {
     /// 0, or 1 + the chunk whose bytes, as they were, lie in the undo room.
     undo: AtomicU64,
+    /// 0, or 1 + the chunk that it has begun last, if chunks are timed.
+    begun: AtomicU64,
     /// 0, or 1 + the first chunk that has failed, and in the upper half which
     /// room tells why.
     failed: AtomicU64,
@@ -55,7 +57,20 @@ impl Record {
     /// Nothing was noted. Before anybody participates.
     pub(super) fn clear(&self) {
         self.undo.store(0, Relaxed);
+        self.begun.store(0, Relaxed);
         self.failed.store(0, Relaxed);
+    }
+
+    /// By the participant, if chunks are timed: what it does from now on is
+    /// done for `chunk`.
+    pub(super) fn note_begun(&self, chunk: u32) {
+        // Release: after the step has begun, in this program's order.
+        self.begun.store(u64::from(chunk) + 1, Release);
+    }
+
+    /// Whether `chunk` is the last that was begun, if chunks are timed.
+    pub(super) fn has_begun(&self, chunk: u32) -> bool {
+        self.begun.load(Acquire) == u64::from(chunk) + 1
     }
 
     /// By the participant: the undo room holds the bytes of `chunk`.
@@ -121,7 +136,7 @@ mod tests {
     fn record() -> Box<Record> {
         let word = || AtomicU64::new(0);
         let room = || Room { len: word(), bytes: std::array::from_fn(|_| word()) };
-        Box::new(Record { undo: word(), failed: word(), rooms: [room(), room()] })
+        Box::new(Record { undo: word(), begun: word(), failed: word(), rooms: [room(), room()] })
     }
 
     fn failure(message: &str) -> Failure {

@@ -20,6 +20,7 @@ pub(super) struct Ticket {
     pub(super) task: Token,
     pub(super) context: Vec<u8>,
     pub(super) chunks: u32,
+    pub(super) is_timed: bool,
     pub(super) input: Option<Part>,
     pub(super) output: Part,
     /// The region of the undo rooms.
@@ -55,6 +56,7 @@ impl Ticket {
             output: stretch(self.output)?,
             undo: self.undo.map(memory).transpose()?,
             chunks: self.chunks,
+            is_timed: self.is_timed,
             context: self.context,
         };
         job.participate(self.participant as usize);

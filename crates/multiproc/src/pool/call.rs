@@ -337,9 +337,10 @@ impl<T: Transport> Call<'_, T> {
         self.pool.shared.look(|core| ask(&core.transport, core.config.workers.get()))
     }
 
-    /// How often a task is begun again whose worker died while it ran.
-    pub(crate) fn retries_of_a_task(&self) -> u32 {
-        self.policy.retries
+    /// How often a task is begun again whose worker died while it ran, and
+    /// whether tasks have deadlines.
+    pub(crate) fn terms(&self) -> (u32, bool) {
+        (self.policy.retries, self.policy.is_timed())
     }
 
     /// Calls `f` for each of the `count` tasks of `work`, which encodes its

@@ -6,7 +6,7 @@ use super::{
     frame::Failure,
     jobs::Jobs,
     lane::{Broken, Lane, News, TaskId},
-    status::{Status, Tag, Turn},
+    status::{Status, Step, Tag, Turn},
     transport::Stream,
 };
 use crate::{Child, Error, ExitStatus, memory::Placed, process::LAST_BREATH};
@@ -29,8 +29,8 @@ pub(super) struct Member<S> {
     pub(super) busy: Duration,
     unfit: Option<Failure>,
     doom: Option<Doom>,
-    /// The task that was asked to stop.
-    asked: Option<Tag>,
+    /// What was asked to stop.
+    asked: Option<Step>,
     /// If it has tasks with deadlines and executes none.
     still: Option<Still>,
 }
@@ -121,9 +121,9 @@ impl<S: Stream> Member<S> {
     }
 
     /// The task that it executes.
-    fn current(&self) -> Option<(Tag, TaskId)> {
+    fn current(&self) -> Option<(Step, TaskId)> {
         match self.status.turn() {
-            Turn::Executing(tag) => self.lane.task(tag).map(|task| (tag, task)),
+            Turn::Executing(step) => self.lane.task(step.tag).map(|task| (step, task)),
             Turn::Between(_) => None,
         }
     }
@@ -160,12 +160,12 @@ impl<S: Stream> Member<S> {
         if has_cancelled && self.lane.in_flight().any(|(_, task)| jobs.is_cancelled(task.job)) {
             again = Some(again.unwrap_or(CANCELLED_AGAIN).min(CANCELLED_AGAIN));
         }
-        let Some((tag, task)) = again.and_then(|_| self.current()) else {
+        let Some((step, task)) = again.and_then(|_| self.current()) else {
             return self.keep_moving(jobs, again);
         };
         self.still = None;
         if has_cancelled && jobs.is_cancelled(task.job) {
-            self.doom_task(tag, Doom::Cancelled);
+            self.doom_step(step, Doom::Cancelled);
             return again;
         }
         let policy = jobs.policy(task.job);
@@ -174,14 +174,14 @@ impl<S: Stream> Member<S> {
         }
         let elapsed = self.status.elapsed();
         if let Some(hard) = policy.hard_deadline.filter(|&hard| elapsed >= hard) {
-            self.doom_task(tag, Doom::TooLong(hard));
+            self.doom_step(step, Doom::TooLong(hard));
             return again;
         }
-        if policy.soft_deadline.is_some_and(|soft| elapsed >= soft) && self.asked != Some(tag) {
-            self.status.ask_to_stop(tag);
-            self.asked = Some(tag);
+        if policy.soft_deadline.is_some_and(|soft| elapsed >= soft) && self.asked != Some(step) {
+            self.status.ask_to_stop(step);
+            self.asked = Some(step);
         }
-        let soft = policy.soft_deadline.filter(|_| self.asked != Some(tag));
+        let soft = policy.soft_deadline.filter(|_| self.asked != Some(step));
         let next = soft.into_iter().chain(policy.hard_deadline).min();
         let left = next.map(|limit| limit.saturating_sub(elapsed));
         left.or(again).map(|left| left.max(Duration::from_millis(1)))
@@ -214,8 +214,8 @@ impl<S: Stream> Member<S> {
     }
 
     /// Kills the worker for the sake of a task, if it still executes that.
-    fn doom_task(&mut self, tag: Tag, doom: Doom) {
-        if self.status.doom(tag) {
+    fn doom_step(&mut self, step: Step, doom: Doom) {
+        if self.status.doom(step) {
             self.doom = Some(doom);
             self.child.kill();
         }
@@ -283,7 +283,7 @@ impl<S: Stream> Member<S> {
     /// Whether a task was charged.
     fn settle(&self, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) -> bool {
         let (executing, last) = match self.status.turn() {
-            Turn::Executing(tag) => (Some(tag), tag),
+            Turn::Executing(step) => (Some(step.tag), step.tag),
             Turn::Between(tag) => (None, tag),
         };
         let garbled = matches!(error(None), Error::Garbled { .. });

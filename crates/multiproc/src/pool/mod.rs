@@ -33,7 +33,6 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::shared::Shared;
-pub(crate) use self::work::{Failures, Loss, Work};
 pub use self::{
     async_result::AsyncResult,
     builder::Builder,
@@ -45,6 +44,10 @@ pub use self::{
     stream::Stream,
     transport::{Port, Stream as TransportStream, Transport},
     worker::is_asked_to_stop,
+};
+pub(crate) use self::{
+    work::{Failures, Loss, Work},
+    worker::own_status,
 };
 use crate::{Error, Result, SHUTDOWN_PATIENCE};
 

@@ -7,6 +7,9 @@
 //! be killed. So a kill for the sake of one task never hits the next. If the
 //! tasks have deadlines, the parent may also doom a worker between two of them
 //! that does not get on; then it does not begin the next.
+//!
+//! A task may have parts, which have the deadlines then: all of the above holds
+//! for each of them, but that they are begun only.
 
 use std::{os::fd::OwnedFd, time::Duration};
 
@@ -27,11 +30,11 @@ pub(crate) type Tag = u32;
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Status {
-    /// A [`state`] and a tag.
+    /// A [`state`] and a step.
     turn: AtomicU64,
-    /// When the current task was begun, if anybody wants to know.
+    /// When the current step was begun, if anybody wants to know.
     begun_ns: AtomicU64,
-    /// 1 + the tag of the task that should stop.
+    /// The step that should stop, as its turn.
     stop: AtomicU64,
 }
 
@@ -42,6 +45,31 @@ mod state {
     pub(super) const DOOMED: u64 = 2 << 32;
     /// The task with the tag was the last one, and no other may be begun.
     pub(super) const DOOMED_BETWEEN: u64 = 3 << 32;
+
+    pub(super) const fn of(turn: u64) -> u64 {
+        turn & (3 << 32)
+    }
+}
+
+/// What a worker executes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) tag: Tag,
+    /// Which part of the task, modulo 2³⁰; 0 before the first.
+    part: u32,
+}
+
+impl Step {
+    /// Where the part's number begins in a turn.
+    const SHIFT: u32 = 34;
+
+    fn of(turn: u64) -> Self {
+        Self { tag: turn as Tag, part: (turn >> Self::SHIFT) as u32 }
+    }
+
+    fn turn(self, state: u64) -> u64 {
+        u64::from(self.part) << Self::SHIFT | state | u64::from(self.tag)
+    }
 }
 
 /// What a worker did last.
@@ -49,8 +77,8 @@ mod state {
 pub(crate) enum Turn {
     /// It has ended the task with this tag, or, if that is 0, begun none.
     Between(Tag),
-    /// It executes the task with this tag.
-    Executing(Tag),
+    /// It executes this.
+    Executing(Step),
 }
 
 // SAFETY: `repr(C)`, atomic words only, and zeros are a worker that has begun
@@ -92,23 +120,42 @@ impl Status {
         }
     }
 
-    /// By the worker: the task has ended. Does not return if it is doomed.
-    pub(crate) fn end(&self, tag: Tag) {
-        let executing = state::EXECUTING | u64::from(tag);
-        let between = state::BETWEEN | u64::from(tag);
-        // Against `doom`: one of the two comes first.
-        let swap =
-            self.turn.compare_exchange(executing, between, Ordering::Relaxed, Ordering::Relaxed);
-        if swap.is_err() {
+    /// By the worker: the next part of a task that is timed begins, and the
+    /// last one, if any, has ended. Does not return if it is doomed.
+    pub(crate) fn begin_part(&self) {
+        self.begun_ns.store(now().as_nanos() as u64, Ordering::Relaxed);
+        let before = self.turn.load(Ordering::Relaxed);
+        let next = before.wrapping_add(1 << Step::SHIFT);
+        // As in `begin`.
+        let begins = state::of(before) == state::EXECUTING
+            && self
+                .turn
+                .compare_exchange(before, next, Ordering::Release, Ordering::Relaxed)
+                .is_ok();
+        if !begins {
             await_the_end();
         }
     }
 
-    /// By the parent: the worker is to be killed for the sake of this task.
+    /// By the worker: the task has ended. Does not return if it is doomed.
+    pub(crate) fn end(&self, tag: Tag) {
+        let executing = self.turn.load(Ordering::Relaxed);
+        let between = state::BETWEEN | u64::from(tag);
+        // Against `doom`: one of the two comes first.
+        let ends = state::of(executing) == state::EXECUTING
+            && self
+                .turn
+                .compare_exchange(executing, between, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !ends {
+            await_the_end();
+        }
+    }
+
+    /// By the parent: the worker is to be killed for the sake of this step.
     /// Whether it still executes it.
-    pub(crate) fn doom(&self, tag: Tag) -> bool {
-        let executing = state::EXECUTING | u64::from(tag);
-        let doomed = state::DOOMED | u64::from(tag);
+    pub(crate) fn doom(&self, step: Step) -> bool {
+        let (executing, doomed) = (step.turn(state::EXECUTING), step.turn(state::DOOMED));
         self.turn.compare_exchange(executing, doomed, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
@@ -118,7 +165,7 @@ impl Status {
     pub(crate) fn doom_turn(&self, turn: Turn) -> bool {
         let tag = match turn {
             Turn::Between(tag) => tag,
-            Turn::Executing(tag) => return self.doom(tag),
+            Turn::Executing(step) => return self.doom(step),
         };
         let between = state::BETWEEN | u64::from(tag);
         let doomed = state::DOOMED_BETWEEN | u64::from(tag);
@@ -127,31 +174,30 @@ impl Status {
 
     /// What the worker does, or did when it died.
     pub(crate) fn turn(&self) -> Turn {
-        // Pairs with `begin`.
+        // Pairs with `begin` and `begin_part`.
         let turn = self.turn.load(Ordering::Acquire);
-        let tag = turn as Tag;
-        match turn - u64::from(tag) {
-            state::EXECUTING | state::DOOMED => Turn::Executing(tag),
-            _ => Turn::Between(tag),
+        match state::of(turn) {
+            state::EXECUTING | state::DOOMED => Turn::Executing(Step::of(turn)),
+            _ => Turn::Between(turn as Tag),
         }
     }
 
     /// For how long the worker has executed its task, if it was begun with
-    /// `is_timed`.
+    /// `is_timed`, or the part of it that it has begun last.
     pub(crate) fn elapsed(&self) -> Duration {
         let begun = Duration::from_nanos(self.begun_ns.load(Ordering::Relaxed));
         now().saturating_sub(begun)
     }
 
-    /// By the parent: the task should stop, if it can.
-    pub(crate) fn ask_to_stop(&self, tag: Tag) {
-        self.stop.store(1 + u64::from(tag), Ordering::Relaxed);
+    /// By the parent: the step should stop, if it can.
+    pub(crate) fn ask_to_stop(&self, step: Step) {
+        self.stop.store(step.turn(state::EXECUTING), Ordering::Relaxed);
     }
 
-    /// By the worker: whether the task was asked to stop.
+    /// By the worker: whether the step was asked to stop.
     pub(crate) fn is_asked_to_stop(&self) -> bool {
-        let Turn::Executing(tag) = self.turn() else { return false };
-        self.stop.load(Ordering::Relaxed) == 1 + u64::from(tag)
+        let Turn::Executing(step) = self.turn() else { return false };
+        self.stop.load(Ordering::Relaxed) == step.turn(state::EXECUTING)
     }
 }
 
@@ -171,20 +217,25 @@ fn await_the_end() -> ! {
 mod tests {
     use super::*;
 
+    /// A task that has no parts, or has not begun any.
+    fn step(tag: Tag) -> Step {
+        Step { tag, part: 0 }
+    }
+
     #[test]
     #[cfg_attr(miri, ignore = "asks the system")]
     fn a_task_that_has_ended_cannot_be_doomed() {
         let status = Status::new().unwrap();
         assert_eq!(status.turn(), Turn::Between(0));
         status.begin(7, false);
-        assert_eq!(status.turn(), Turn::Executing(7));
-        assert!(!status.doom(6));
+        assert_eq!(status.turn(), Turn::Executing(step(7)));
+        assert!(!status.doom(step(6)));
         status.end(7);
         assert_eq!(status.turn(), Turn::Between(7));
-        assert!(!status.doom(7));
+        assert!(!status.doom(step(7)));
         status.begin(8, true);
-        assert!(status.doom(8));
-        assert_eq!(status.turn(), Turn::Executing(8));
+        assert!(status.doom(step(8)));
+        assert_eq!(status.turn(), Turn::Executing(step(8)));
         assert!(status.elapsed() < Duration::from_secs(60));
     }
 
@@ -195,7 +246,7 @@ mod tests {
         status.begin(7, true);
         assert!(!status.doom_turn(Turn::Between(0)));
         status.end(7);
-        assert!(!status.doom_turn(Turn::Executing(7)));
+        assert!(!status.doom_turn(Turn::Executing(step(7))));
         assert!(status.doom_turn(Turn::Between(7)));
         assert_eq!(status.turn(), Turn::Between(7));
     }
@@ -205,10 +256,31 @@ mod tests {
     fn only_the_task_that_was_meant_is_asked_to_stop() {
         let status = Status::new().unwrap();
         status.begin(1, false);
-        status.ask_to_stop(1);
+        status.ask_to_stop(step(1));
         assert!(status.is_asked_to_stop());
         status.end(1);
         status.begin(2, false);
         assert!(!status.is_asked_to_stop());
+    }
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn what_is_meant_for_one_part_of_a_task_does_not_hit_the_next() {
+        let status = Status::new().unwrap();
+        status.begin(1, true);
+        for part in 1..=3 {
+            status.begin_part();
+            assert!(!status.is_asked_to_stop());
+            assert_eq!(status.turn(), Turn::Executing(Step { tag: 1, part }));
+            assert!(!status.doom(Step { tag: 1, part: part - 1 }));
+            status.ask_to_stop(Step { tag: 1, part });
+            assert!(status.is_asked_to_stop());
+        }
+        status.end(1);
+        assert_eq!(status.turn(), Turn::Between(1));
+        status.begin(2, true);
+        assert_eq!(status.turn(), Turn::Executing(step(2)));
+        status.begin_part();
+        assert!(status.doom(Step { tag: 2, part: 1 }));
+        assert_eq!(status.turn(), Turn::Executing(Step { tag: 2, part: 1 }));
     }
 }

@@ -53,8 +53,12 @@ static OWN_STATUS: RwLock<Option<&'static Status>> = RwLock::new(None);
 /// return what it has. False outside of tasks.
 #[must_use]
 pub fn is_asked_to_stop() -> bool {
-    let status = *OWN_STATUS.read().unwrap_or_else(PoisonError::into_inner);
-    status.is_some_and(Status::is_asked_to_stop)
+    own_status().is_some_and(Status::is_asked_to_stop)
+}
+
+/// The status of this process, if it is a worker, for tasks that have parts.
+pub(crate) fn own_status() -> Option<&'static Status> {
+    *OWN_STATUS.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The entry point of a worker process. It ends when its parent says so or

@@ -236,3 +236,68 @@ fn a_pool_that_is_terminated_by_another_thread_ends_the_job() {
         });
     });
 }
+
+#[test]
+fn deadlines_are_those_of_chunks_and_not_of_the_whole() {
+    with_every_start_method(|method| {
+        let pool = pool(2, method);
+        let mut array = pool.array::<u64>(60).unwrap();
+        array[37] = 1;
+        let work = |(): (), chunk: &mut [u64]| {
+            let ms = if chunk[0] == 1 { 60_000 } else { 10 };
+            std::thread::sleep(Duration::from_millis(ms));
+            chunk[0] = 2;
+        };
+        let limit = Duration::from_millis(150);
+        let call = pool.call().hard_deadline(limit);
+        let error = call.for_each_chunk(&mut array, 1, (), work).unwrap_err();
+        let Error::DeadlineExceeded { task: 37, limit: told, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(told, limit);
+        assert_eq!(array.iter().filter(|&&x| x == 2).count(), 59);
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn a_chunk_that_is_asked_to_stop_can_and_the_next_is_not() {
+    in_a_process_of_its_own(|| {
+        let pool = pool(1, StartMethod::ForkServer);
+        let mut array = pool.array::<u64>(9).unwrap();
+        let work = |(): (), chunk: &mut [u64]| {
+            assert!(!multiproc::pool::is_asked_to_stop(), "it has just begun");
+            while chunk[0] < 1 << 60 && !multiproc::pool::is_asked_to_stop() {
+                chunk[0] += 1;
+            }
+        };
+        let call = pool.call().soft_deadline(Duration::from_millis(20));
+        call.for_each_chunk(&mut array, 1, (), work).unwrap();
+        assert!(array.iter().all(|&x| x > 0));
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn a_storm_of_deadlines_hits_none_but_the_slow() {
+    in_a_process_of_its_own(|| {
+        let pool = pool(3, StartMethod::ForkServer);
+        let mut array = pool.array::<u64>(400).unwrap();
+        // About as long as allowed, so that some kills come too late.
+        array.iter_mut().zip(0..).for_each(|(x, i)| *x = 1_500 + i % 40 * 25);
+        let work = |(): (), chunk: &mut [u64]| {
+            std::thread::sleep(Duration::from_micros(chunk[0]));
+            assert!(chunk[0] < 10_000, "done twice");
+            chunk[0] += 10_000;
+        };
+        let call = pool.call().hard_deadline(Duration::from_millis(2));
+        let error = call.for_each_chunk(&mut array, 1, (), work).unwrap_err();
+        assert!(matches!(error, Error::DeadlineExceeded { .. }), "{error}");
+        let quick = array.iter().filter(|&&x| x >= 10_000).count();
+        eprintln!("{quick} of 400 in time");
+        // What was killed has not come to its end; all others are done.
+        let healed = pool.statistics().workers_healed as usize;
+        assert!(400 - quick <= healed, "{healed} workers were killed, {quick} chunks done");
+        pool.shutdown().unwrap();
+    });
+}
