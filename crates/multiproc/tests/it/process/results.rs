@@ -3,7 +3,10 @@
 use std::{io::Write, os::fd::AsFd};
 
 use multiproc::{Connection, Error, Lock, Process, Queue, StartMethod, pipe};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::resource::{Resource, getrlimit, setrlimit},
+};
 
 use super::started;
 use crate::{in_a_process_of_its_own, with_every_start_method};
@@ -141,9 +144,11 @@ fn the_line_is_not_what_keeps_a_process_that_was_left_behind_waiting() {
     with_every_start_method(|method| {
         let (ours, theirs) = pipe().unwrap();
         let target = |connection: Connection| {
+            // Its handles are no use to such a process, their descriptors are.
+            let mut end = [PollFd::new(connection.as_fd(), PollFlags::POLLIN)];
             // SAFETY: the process has a single thread.
             if unsafe { libc::fork() } == 0 {
-                let _ = connection.recv::<()>();
+                let _ = poll(&mut end, PollTimeout::NONE);
                 // SAFETY: _exit has no preconditions.
                 unsafe { libc::_exit(0) };
             }

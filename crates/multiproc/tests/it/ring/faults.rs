@@ -49,7 +49,7 @@ fn what_a_killed_worker_has_written_can_be_read_wherever_it_was_killed() {
             method,
             0,
             EntryPoint::new(|inheritance| {
-                request(inheritance);
+                let _port = request(inheritance);
                 die()
             }),
         );
@@ -58,7 +58,8 @@ fn what_a_killed_worker_has_written_can_be_read_wherever_it_was_killed() {
             method,
             11,
             EntryPoint::new(|inheritance| {
-                request(inheritance).write_all(&bytes(11)).unwrap();
+                let mut port = request(inheritance);
+                port.write_all(&bytes(11)).unwrap();
                 die()
             }),
         );
@@ -78,7 +79,8 @@ fn what_a_killed_worker_has_written_can_be_read_wherever_it_was_killed() {
             method,
             CAPACITY + 3,
             EntryPoint::new(|inheritance| {
-                request(inheritance).write_all(&bytes(CAPACITY + 3)).unwrap();
+                let mut port = request(inheritance);
+                port.write_all(&bytes(CAPACITY + 3)).unwrap();
                 die()
             }),
         );

@@ -65,18 +65,20 @@ impl Worker {
         let mut filled = 0;
         while filled < bytes.len() {
             match self.stream.read(&mut bytes[filled..]).unwrap() {
+                Some(0) => panic!("the worker closed its side after {filled} bytes"),
                 Some(len) => filled += len,
                 None => assert!(!self.sleep(false), "the worker ended after {filled} bytes"),
             }
         }
     }
 
-    /// All that the worker writes before it ends.
+    /// All that the worker writes before it closes its side or ends.
     fn read_to_end(&mut self) -> Vec<u8> {
         let (mut all, mut has_ended) = (Vec::new(), false);
         loop {
             let mut into = [0; 4096];
             match self.stream.read(&mut into).unwrap() {
+                Some(0) => return all,
                 Some(len) => all.extend_from_slice(&into[..len]),
                 None if has_ended => return all,
                 None => has_ended = self.sleep(false),
