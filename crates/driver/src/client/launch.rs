@@ -113,12 +113,19 @@ impl Process {
         self.last_words.quoted()
     }
 
-    /// Waits up to `grace` for the process to end and says how it did.
+    /// Waits up to `grace` for the process to end, and for its last words, and
+    /// says how it did.
     ///
     /// It stays unreaped, so that its id cannot be given to a stranger before
     /// its group is killed.
     pub(super) fn wait(&self, grace: Duration) -> Option<String> {
         let until = Instant::now() + grace;
+        let status = self.status_until(until)?;
+        self.last_words.settle(until.saturating_duration_since(Instant::now()));
+        Some(status)
+    }
+
+    fn status_until(&self, until: Instant) -> Option<String> {
         let mut nap = Duration::from_micros(100);
         loop {
             match self.look() {

@@ -4,11 +4,11 @@ use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What came out of a runner.
@@ -60,7 +60,14 @@ fn forward(stream: impl Read, sender: &SyncSender<Event>) {
 
 /// What a runner last wrote to standard error.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LastWords(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct LastWords(Arc<(Mutex<Words>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Words {
+    lines: VecDeque<String>,
+    /// Nothing follows.
+    are_over: bool,
+}
 
 impl LastWords {
     /// Keeps the last lines of `stream`, on a thread of its own.
@@ -72,14 +79,24 @@ impl LastWords {
             while let Some(line) = next_line(&mut reader) {
                 kept.keep(line);
             }
+            kept.lock().are_over = true;
+            kept.0.1.notify_all();
         });
         words
     }
 
+    /// Waits until all was read of a runner that has ended. What it has
+    /// started itself may keep the stream open, hence `patience`.
+    pub(super) fn settle(&self, patience: Duration) {
+        let (_, is_over) = &*self.0;
+        // What is missing in the end is missing in a message.
+        let _ = is_over.wait_timeout_while(self.lock(), patience, |words| !words.are_over);
+    }
+
     /// `; its last words: …`, or nothing.
     pub(super) fn quoted(&self) -> String {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
+        let words = self.lock();
+        let lines: Vec<&str> = words.lines.iter().map(|line| line.trim()).collect();
         if lines.is_empty() {
             String::new()
         } else {
@@ -91,11 +108,15 @@ impl LastWords {
         if line.trim().is_empty() {
             return;
         }
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = &mut self.lock().lines;
         if lines.len() == LAST_WORDS {
             lines.pop_front();
         }
         lines.push_back(line);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Words> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
