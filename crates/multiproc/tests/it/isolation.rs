@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use multiproc::{EntryPoint, Inheritance, StartMethod};
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::signal::{SigHandler, Signal, killpg, signal},
     unistd::{Pid, setpgid},
 };
 
@@ -36,6 +36,9 @@ pub(crate) fn in_a_process_of_its_own<F: Fn() + Copy + Send + 'static>(test: F) 
 fn isolated<F: Fn(Vec<u8>) + Copy + Send + 'static>(payload: Vec<u8>, test: F) {
     let entry = EntryPoint::new(move |inheritance: Inheritance| {
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).unwrap();
+        // What a shell starts in the background ignores it, and all below that.
+        // SAFETY: the default action is no code.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.unwrap();
         // The fork server lives as long as the process: not what a test leaves behind.
         let nothing = EntryPoint::new(|_| ());
         crate::end_of(&mut crate::start(StartMethod::ForkServer, nothing, Inheritance::default()));
