@@ -1,0 +1,112 @@
+//! What becomes of tasks.
+
+use super::{JobId, Jobs, Outcome, guard::guard};
+use crate::{
+    Error, memory,
+    pool::{
+        frame::{Failure, ValueOf, job},
+        lane::TaskId,
+        work::Loss,
+    },
+};
+
+impl Jobs {
+    pub(crate) fn direct(&self, id: TaskId) -> Option<&[u8]> {
+        match &self.job(id.job).outcome {
+            Outcome::Work(work) => work.direct(id.task),
+            _ => None,
+        }
+    }
+
+    /// More bytes than this cannot be the output of the task.
+    pub(crate) fn largest_output(&self, id: TaskId) -> usize {
+        match self.job(id.job).function.header.kind {
+            job::IN_PLACE => self.direct(id).map_or(0, <[u8]>::len),
+            _ => memory::physical(),
+        }
+    }
+
+    /// The output of a task. Whether it could be accepted; otherwise the task
+    /// has failed.
+    pub(crate) fn done(&mut self, id: TaskId, output: &[u8]) -> bool {
+        let job = self.job_mut(id.job);
+        let Outcome::Work(work) = &mut job.outcome else {
+            // Cancelled: nobody wants it.
+            self.answered(id.job);
+            return true;
+        };
+        let accepted = guard(|| work.accept(id.task, output)).map_err(|error| {
+            let why = error.to_string();
+            let error = Error::TaskValue { task: id.task as usize, what: "result", why };
+            work.fail(id.task, error);
+        });
+        job.left -= 1;
+        if job.left == 0 && !job.is_open {
+            self.finished(id.job);
+        }
+        accepted.is_ok()
+    }
+
+    /// A worker has told why a task has no output.
+    pub(crate) fn failed(&mut self, id: TaskId, failure: Failure, (pid, name): (i32, &str)) {
+        let task = id.task as usize;
+        let error = match failure {
+            Failure::Panicked { message, backtrace } => {
+                Error::TaskPanicked { task, pid, name: name.to_owned(), message, backtrace }
+            }
+            Failure::Value { what, why } => {
+                let what = if what == ValueOf::Argument { "argument" } else { "result" };
+                Error::TaskValue { task, what, why }
+            }
+        };
+        self.end_with(id, error);
+    }
+
+    /// A task has failed for a reason that lies outside of it.
+    pub(crate) fn fail(&mut self, id: TaskId, error: Error) {
+        self.failed_unanswered += 1;
+        self.end_with(id, error);
+    }
+
+    /// A task has an answer that is of no use.
+    pub(crate) fn fail_answered(&mut self, id: TaskId, error: Error) {
+        self.end_with(id, error);
+    }
+
+    fn end_with(&mut self, id: TaskId, error: Error) {
+        if let Outcome::Work(work) = &mut self.job_mut(id.job).outcome {
+            work.fail(id.task, error);
+        }
+        self.answered(id.job);
+    }
+
+    /// A task brought its worker down: it is begun again, if `may_retry` and
+    /// it has retries left, or fails with what `death` says of the index that
+    /// it is given.
+    pub(crate) fn charge(&mut self, id: TaskId, may_retry: bool, death: &dyn Fn(u64) -> Error) {
+        let job = self.job_mut(id.job);
+        let loss = match &mut job.outcome {
+            Outcome::Work(work) => work.lost(id.task, may_retry, death),
+            _ => Loss::Task,
+        };
+        if loss == Loss::Task {
+            let charges = job.charges.entry(id.task).or_default();
+            *charges += 1;
+            let retries = may_retry && *charges <= job.policy.retries;
+            if !retries || !matches!(job.outcome, Outcome::Work(_)) {
+                return self.fail(id, death(id.task));
+            }
+        }
+        self.retried += u64::from(matches!(loss, Loss::Task | Loss::Retried));
+        self.failed_unanswered += u64::from(loss == Loss::Failed);
+        self.give_back(id);
+    }
+
+    pub(super) fn answered(&mut self, id: JobId) {
+        let job = self.job_mut(id);
+        job.left -= 1;
+        if job.left == 0 && !job.is_open {
+            self.finished(id);
+        }
+    }
+}
