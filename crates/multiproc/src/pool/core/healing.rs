@@ -1,0 +1,115 @@
+//! Workers that come and go: a seat that is vacant is filled again.
+
+use std::time::{Duration, Instant};
+
+use super::{Core, Stage};
+use crate::{
+    EntryPoint, Error, Result,
+    pool::{
+        lane::Broken,
+        member::{Member, Remains},
+        status::Status,
+        transport::Transport,
+        worker::serve,
+    },
+};
+
+/// So many workers in a row may end before they have begun anything, if none
+/// is left. The breaks between them add up to a quarter of a second.
+const MOST_FRUITLESS: u32 = 8;
+
+/// Before a worker that has died idle is replaced, if it never did anything:
+/// nobody waits for it, and the next may be no better.
+const IDLE_PAUSE: Duration = Duration::from_millis(10);
+
+impl<T: Transport> Core<T> {
+    /// A worker has begun a task. If it was started since others could not,
+    /// whatever ailed them is over.
+    pub(super) fn has_borne_fruit(&mut self, born: Instant) {
+        self.fruitless = self.fruitless.filter(|&(_, since)| born < since);
+    }
+
+    /// The worker `pid` is no use any more.
+    pub(super) fn lose(&mut self, pid: i32, why: Broken) {
+        let Some(index) = self.members.iter().position(|member| member.child.pid() == pid) else {
+            return;
+        };
+        let member = self.members.swap_remove(index);
+        if !matches!(why, Broken::HungUp) {
+            tracing::warn!(target: "multiproc", pid, ?why, "worker dismissed");
+            member.child.kill();
+        }
+        let (born, had_answered) = (member.born, member.answered > 0);
+        let Remains { error, was_idle, has_charged, is_in_order } =
+            member.bury(why, &mut self.jobs);
+        if has_charged {
+            self.has_borne_fruit(born);
+        }
+        match self.stage {
+            Stage::Starting => _ = self.failure.get_or_insert(error),
+            _ if is_in_order => self.tallies.retired += u64::from(self.stage < Stage::Ending),
+            Stage::Open | Stage::Closed => {
+                self.tallies.healed += 1;
+                match (had_answered || has_charged, was_idle) {
+                    (true, _) => {}
+                    (false, true) => self.hire_at = Some(Instant::now() + IDLE_PAUSE),
+                    (false, false) => self.back_off(&error),
+                }
+            }
+            // The jobs are done, so nobody else would be told.
+            Stage::Ending | Stage::Ended => _ = self.failure.get_or_insert(error),
+        }
+    }
+
+    /// A worker has ended before it had begun anything, or could not be started.
+    fn back_off(&mut self, error: &Error) {
+        let (before, since) = self.fruitless.unwrap_or((0, Instant::now()));
+        let deaths = before + 1;
+        self.fruitless = Some((deaths, since));
+        // Who lives can do everything, if more slowly.
+        let nobody_works = !self.members.iter().any(|member| member.is_ready);
+        let most = MOST_FRUITLESS.max(2 * self.config.workers.get() as u32);
+        if nobody_works && deaths >= most {
+            let failure = Error::WorkersKeepDying { deaths, last: error.to_string() };
+            self.kill(failure.again());
+            self.failure = Some(failure);
+            return;
+        }
+        let pause = Duration::from_millis(1 << deaths.min(7));
+        // The first death of a worker without work is nothing to be wary of.
+        self.hire_at = (deaths > 1).then(|| Instant::now() + pause);
+    }
+
+    /// Starts workers for the seats that are vacant.
+    pub(super) fn fill_seats(&mut self) {
+        if !matches!(self.stage, Stage::Open | Stage::Closed)
+            || self.hire_at.is_some_and(|at| Instant::now() < at)
+        {
+            return;
+        }
+        self.hire_at = None;
+        for seat in 0..self.config.workers.get() {
+            let is_taken =
+                self.members.iter().any(|member| member.seat == seat && !member.is_leaving);
+            if is_taken {
+                continue;
+            }
+            if let Err(error) = self.hire(seat) {
+                tracing::warn!(target: "multiproc", %error, "worker not replaced");
+                return self.back_off(&error);
+            }
+        }
+    }
+
+    pub(super) fn hire(&mut self, seat: usize) -> Result<()> {
+        let (stream, descriptors) = self.transport.connect()?;
+        let status = Status::new()?;
+        let inheritance = self.config.inheritance(seat, &status, descriptors)?;
+        let name = format!("{}-{seat}", self.config.name);
+        let starter = self.starter.as_mut().ok_or(Error::Broken)?;
+        let child = starter.start(&name, EntryPoint::new(serve::<T>), inheritance)?;
+        self.members.push(Member::new(child, stream, status, seat));
+        self.has_new_members = true;
+        Ok(())
+    }
+}

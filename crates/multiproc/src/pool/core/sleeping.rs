@@ -1,0 +1,104 @@
+//! What to sleep on until there is something to do, and for how long.
+
+use std::{
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    time::{Duration, Instant},
+};
+
+use super::Core;
+use crate::pool::{
+    member::Member,
+    transport::{Stream, Transport},
+};
+
+/// What to sleep on, and for how long.
+pub(in crate::pool) struct Sleep {
+    pub(in crate::pool) fds: Vec<libc::pollfd>,
+    pub(in crate::pool) timeout: Option<Duration>,
+    /// Which of the descriptors are sentinels, and of which process.
+    sentinels: Vec<(usize, i32)>,
+}
+
+impl Sleep {
+    /// Processes that have ended.
+    pub(in crate::pool) fn dead(&self) -> Vec<i32> {
+        let dead = self.sentinels.iter().filter(|(place, _)| self.fds[*place].revents != 0);
+        dead.map(|&(_, pid)| pid).collect()
+    }
+}
+
+impl<T: Transport> Core<T> {
+    /// Whether whoever sleeps on the workers must look up: there are other
+    /// workers, something waits for room or for its time, or callbacks are due.
+    pub(in crate::pool) fn takes_a_leader(&mut self) -> bool {
+        std::mem::take(&mut self.has_new_members)
+            || self.members.iter().any(|member| member.lane.has_output())
+            || self.jobs.has_timed()
+            || self.jobs.has_cancelled()
+            || self.jobs.has_callbacks_due()
+            || self.hire_at.is_some()
+            || self.members.is_empty()
+    }
+
+    /// What to sleep on until something happens; `None` if it has already.
+    /// `bell` wakes the sleeper.
+    pub(in crate::pool) fn plan_sleep(
+        &mut self,
+        bell: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+    ) -> Option<Sleep> {
+        let mut may_sleep = !self.jobs.has_callbacks_due() && self.look_around();
+        for member in &mut self.members {
+            let to_write = member.lane.has_output();
+            may_sleep &= member.lane.stream_mut().prepare_sleep(to_write);
+        }
+        if !may_sleep {
+            return None;
+        }
+        self.has_new_members = false;
+        let poll = |fd: RawFd, events| libc::pollfd { fd, events, revents: 0 };
+        let mut fds = vec![poll(bell.as_raw_fd(), libc::POLLIN)];
+        fds.extend(self.transport.doorbell().map(|bell| poll(bell.as_raw_fd(), libc::POLLIN)));
+        let mut sentinels = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            let stream = member.lane.stream();
+            fds.extend(stream.readable().map(|fd| poll(fd.as_raw_fd(), libc::POLLIN)));
+            if member.lane.has_output() {
+                fds.extend(stream.writable().map(|fd| poll(fd.as_raw_fd(), libc::POLLOUT)));
+            }
+            sentinels.push((fds.len(), member.child.pid()));
+            fds.push(poll(member.child.sentinel().as_fd().as_raw_fd(), libc::POLLIN));
+        }
+        let now = Instant::now();
+        let left = |at: Instant| at.saturating_duration_since(now);
+        let timeout = deadline.map(left).into_iter().chain(self.next_alarm(now)).min();
+        Some(Sleep { fds, timeout, sentinels })
+    }
+
+    /// Looks for news a while, if there is a core to spare for that. Whether
+    /// there are none.
+    fn look_around(&self) -> bool {
+        let is_busy = |member: &Member<T::Stream>| member.lane.in_flight_len() > 0;
+        if !self.members.iter().any(is_busy) {
+            return true;
+        }
+        for _ in 0..self.config.spins.parent {
+            if self.members.iter().any(|member| member.lane.stream().has_news()) {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+        true
+    }
+
+    /// When somebody must look even if nothing happens.
+    fn next_alarm(&mut self, now: Instant) -> Option<Duration> {
+        let mut alarm = self.hire_at.map(|at| at.saturating_duration_since(now));
+        for member in &mut self.members {
+            let again = member.keep_time(&self.jobs);
+            let begun = member.keep_start_time(self.config.start_timeout);
+            alarm = alarm.into_iter().chain(again).chain(begun).min();
+        }
+        alarm
+    }
+}
