@@ -91,3 +91,16 @@ pub(crate) fn hint(source: &io::Error) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Error, Result};
+
+    #[test]
+    fn a_main_that_fails_prints_the_message_and_what_to_do() {
+        let outcome: Result<()> = Err(Error::ForkWithThreads { threads: 3 });
+        let printed = format!("{outcome:?}");
+        assert!(printed.starts_with("Err(cannot fork: this process runs 3 threads"), "{printed}");
+        assert!(printed.contains("\nhelp: "), "{printed}");
+    }
+}

@@ -13,6 +13,18 @@ use std::{
 
 use serde::{Deserialize, Deserializer};
 
+use super::Error;
+use crate::codec;
+
+impl Error {
+    /// The same for one more of those whom it concerns, as it would arrive in
+    /// another process.
+    pub(crate) fn again(&self) -> Self {
+        let copy = codec::encode(self).and_then(|copy| codec::decode(&copy.bytes, Vec::new()));
+        copy.unwrap_or_else(|not_copied| not_copied)
+    }
+}
+
 /// Words of the program's text. (An alias, since serde would take the type itself
 /// for one that borrows from what it is read from.)
 pub(super) type Words = &'static str;

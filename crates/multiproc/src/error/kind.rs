@@ -71,4 +71,18 @@ impl Error {
             | Self::System { .. } => "system",
         }
     }
+
+    /// Whether it concerns all tasks of a call, now and later.
+    pub(crate) const fn is_of_the_pool(&self) -> bool {
+        matches!(
+            self,
+            Self::WorkersKeepDying { .. }
+                | Self::PoolDropped
+                | Self::PoolClosed
+                | Self::RetriesAtMostOnce
+                | Self::Cancelled
+                | Self::NotInherited
+                | Self::Broken
+        )
+    }
 }

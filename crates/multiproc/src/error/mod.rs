@@ -3,6 +3,7 @@
 mod advice;
 mod crossing;
 mod kind;
+mod making;
 
 use std::{fmt, io, ops::Range, time::Duration};
 
@@ -12,7 +13,7 @@ use advice::{during, indices, memory_hint, never_began, on_lines_of_its_own, pan
 use crossing::Words;
 use serde::{Deserialize, Serialize};
 
-use crate::{ExitStatus, StartMethod, WhyBroken, codec};
+use crate::{ExitStatus, StartMethod, WhyBroken};
 
 /// The result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -615,59 +616,5 @@ pub enum Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl Error {
-    /// No room in this process for what somebody has sent.
-    pub(crate) fn no_memory(bytes: usize) -> Self {
-        Self::Memory { bytes, source: io::Error::from_raw_os_error(libc::ENOMEM) }
-    }
-
-    /// The same for one more of those whom it concerns, as it would arrive in
-    /// another process.
-    pub(crate) fn again(&self) -> Self {
-        let copy = codec::encode(self).and_then(|copy| codec::decode(&copy.bytes, Vec::new()));
-        copy.unwrap_or_else(|not_copied| not_copied)
-    }
-
-    /// Whether it concerns all tasks of a call, now and later.
-    pub(crate) const fn is_of_the_pool(&self) -> bool {
-        matches!(
-            self,
-            Self::WorkersKeepDying { .. }
-                | Self::PoolDropped
-                | Self::PoolClosed
-                | Self::RetriesAtMostOnce
-                | Self::Cancelled
-                | Self::NotInherited
-                | Self::Broken
-        )
-    }
-
-    pub(crate) const fn from_dead_owner(pid: u32) -> Self {
-        Self::OwnerDied { pid: pid as i32 }
-    }
-
-    pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::System { what, source }
-    }
-
-    /// The same for the error type of `nix`.
-    pub(crate) fn errno(what: &'static str) -> impl FnOnce(nix::Error) -> Self {
-        move |errno| Self::System { what, source: errno.into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_main_that_fails_prints_the_message_and_what_to_do() {
-        let outcome: Result<()> = Err(Error::ForkWithThreads { threads: 3 });
-        let printed = format!("{outcome:?}");
-        assert!(printed.starts_with("Err(cannot fork: this process runs 3 threads"), "{printed}");
-        assert!(printed.contains("\nhelp: "), "{printed}");
     }
 }
