@@ -88,9 +88,10 @@ impl Job {
         let (input, input_len) =
             self.input.as_ref().map_or((std::ptr::dangling_mut(), 0), |input| input.chunk(chunk));
         // SAFETY: both are mapped (invariant of `Stretch`). The chunk is one of
-        // the job's (`participate`) and was claimed by this participant alone and chunks do not overlap, so the exclusive reference is the
-        // only one: the parent keeps the arrays borrowed until nobody
-        // participates any more, and input and output are different arrays.
+        // the job's (`participate`) and was claimed by this participant alone,
+        // and chunks do not overlap, so the exclusive reference is the only
+        // one: the parent keeps the arrays borrowed until nobody participates
+        // any more, and input and output are different arrays.
         let (input, output) = unsafe {
             (slice::from_raw_parts(input, input_len), slice::from_raw_parts_mut(output, output_len))
         };
