@@ -6,6 +6,7 @@
 mod bulk;
 mod connection;
 mod contexts;
+mod dice;
 mod examples;
 mod isolation;
 mod manager;

@@ -9,23 +9,10 @@ use nix::{
 };
 
 use super::{Pool, increment, pool};
-use crate::{in_a_process_of_its_own, with_every_start_method};
+use crate::{dice::Dice, in_a_process_of_its_own, with_every_start_method};
 
 /// How long a storm of kills lasts, with each start method.
 const STORM: Duration = Duration::from_millis(1_500);
-
-/// Numbers without a pattern, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        // Marsaglia, "Xorshift RNGs", 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
 
 /// Adds 1 to every element of a chunk whose first element is not 0, and dies
 /// before, in between or after, as that element says.
@@ -39,23 +26,31 @@ fn die_in_between((): (), chunk: &mut [u64]) {
     }
 }
 
+/// Of 100 chunks the one at 55 dies at `step`, each time that it is begun: the
+/// error, and what is in that chunk then.
+fn one_chunk_dies(pool: &Pool, step: u64, retries: u32) -> (Error, [u64; 10]) {
+    let mut array = pool.array::<u64>(1_000).unwrap();
+    // 10 is more than a chunk has: nobody dies there.
+    array.fill(11);
+    array[550] = 1 + step;
+    let call = pool.call().retries(retries);
+    let error = call.for_each_chunk(&mut array, 10, (), die_in_between).unwrap_err();
+    let others = array[..550].iter().chain(&array[560..]);
+    assert!(others.copied().all(|x| x == 12), "all others are done, once");
+    (error, array[550..560].try_into().unwrap())
+}
+
 #[test]
 fn a_worker_that_dies_costs_the_chunk_that_it_executed_and_no_other() {
     with_every_start_method(|method| {
         let pool = pool(2, method);
-        // 10 is more than a chunk has: nobody dies there.
         for step in [0, 1, 9] {
             let pids: Vec<i32> = pool.pids().collect();
-            let mut array = pool.array::<u64>(1_000).unwrap();
-            array.fill(11);
-            array[550] = 1 + step;
-            let error = pool.for_each_chunk(&mut array, 10, (), die_in_between).unwrap_err();
+            let (error, _) = one_chunk_dies(&pool, step, 0);
             let Error::WorkerDied { pid, status, task: Some(55), .. } = &error else {
                 panic!("{error}")
             };
             assert!(status.code == -9 && pids.contains(pid), "{error}");
-            let others = array[..550].iter().chain(&array[560..]);
-            assert!(others.copied().all(|x| x == 12), "all others are done, once");
         }
         assert_eq!(pool.workers(), 2);
         pool.shutdown().unwrap();
@@ -67,17 +62,10 @@ fn a_chunk_that_may_be_retried_is_as_it_was_before_it_is_begun_again() {
     with_every_start_method(|method| {
         let pool = pool(2, method);
         for step in [0, 1, 9] {
-            let mut array = pool.array::<u64>(1_000).unwrap();
-            array.fill(11);
-            array[550] = 1 + step;
-            // It dies each time.
-            let call = pool.call().retries(2);
-            let error = call.for_each_chunk(&mut array, 10, (), die_in_between).unwrap_err();
+            let (error, chunk) = one_chunk_dies(&pool, step, 2);
             assert!(matches!(error, Error::WorkerDied { task: Some(55), .. }), "{error}");
-            assert_eq!(array[550], 1 + step);
-            assert_eq!(array[551..560], [11; 9]);
-            let others = array[..550].iter().chain(&array[560..]);
-            assert!(others.copied().all(|x| x == 12), "all others are done, once");
+            assert_eq!(chunk[0], 1 + step);
+            assert_eq!(chunk[1..], [11; 9]);
         }
         assert_eq!(pool.statistics().tasks_retried, 6);
         pool.shutdown().unwrap();
@@ -131,7 +119,7 @@ fn storm(pool: &Pool, mut job: impl FnMut()) -> u64 {
     let is_over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         let killer = scope.spawn(|| {
-            let (mut dice, mut kills) = (Dice(0x5EED), 0);
+            let (mut dice, mut kills) = (Dice::new(0x5EED), 0);
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 // No handshake: kills are to come at any moment.
                 std::thread::sleep(Duration::from_micros(2_000 + dice.below(20_000)));

@@ -14,7 +14,7 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use super::{ends_well, memory_of_queues, started};
-use crate::{in_a_process_of_its_own, with_every_start_method};
+use crate::{dice::Dice, in_a_process_of_its_own, with_every_start_method};
 
 /// How long a storm of kills lasts, with each start method.
 const STORM: Duration = Duration::from_millis(800);
@@ -39,19 +39,6 @@ impl Sealed {
     fn check(self) -> (u32, u64) {
         assert_eq!(self.text, Self::new(self.producer, self.number).text, "torn");
         (self.producer, self.number)
-    }
-}
-
-/// Numbers without a pattern, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        // Marsaglia, "Xorshift RNGs", 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
     }
 }
 
@@ -93,7 +80,7 @@ fn consumers_killed_at_random_lose_at_most_the_item_they_had_in_hand() {
         let consumer = || started(method, relay, (work.clone(), done.clone()));
         let mut consumers: Vec<Process> = (0..3).map(|_| consumer()).collect();
 
-        let (mut dice, mut kills, mut seen) = (Dice(0x5EED), 0, HashMap::new());
+        let (mut dice, mut kills, mut seen) = (Dice::new(0x5EED), 0, HashMap::new());
         let mut see = |item: Sealed| {
             let times: &mut u32 = seen.entry(item.check()).or_default();
             *times += 1;
@@ -143,7 +130,7 @@ fn producers_killed_at_random_leave_whole_items_in_order_and_others_go_on() {
             *next += 1;
         };
         let mut producers = [producer(), producer()];
-        let mut dice = Dice(0xD1CE);
+        let mut dice = Dice::new(0xD1CE);
         let start = std::time::Instant::now();
         while start.elapsed() < STORM {
             let victim = dice.below(2) as usize;
@@ -236,7 +223,7 @@ fn a_stopped_process_is_waited_for_no_longer_than_asked() {
             while queue.put(&item).is_ok() {}
         };
         let process = started(method, put, queue.clone());
-        let (mut dice, mut found_stuck) = (Dice(0x57_0B), false);
+        let (mut dice, mut found_stuck) = (Dice::new(0x57_0B), false);
         // Until it was stopped while it was its turn: most of its time.
         for _ in 0..300 {
             queue.get().unwrap();

@@ -15,7 +15,7 @@ use nix::{
 };
 
 use super::{CAPACITY, Worker, bytes, echo, port};
-use crate::{in_a_process_of_its_own, processes::started, with_every_start_method};
+use crate::{dice::Dice, in_a_process_of_its_own, processes::started, with_every_start_method};
 
 fn die() -> ! {
     raise(Signal::SIGKILL).unwrap();
@@ -151,14 +151,11 @@ fn a_worker_does_not_outlive_its_parent_asleep() {
 /// Writes rubbish all over the first page of its rings, where the positions
 /// lie, until it is killed.
 fn go_mad(inheritance: Inheritance) {
-    let mut seed = u64::from(std::process::id()) | 1;
+    let mut dice = Dice::new(u64::from(std::process::id()));
     loop {
-        // Marsaglia, "Xorshift RNGs", 2003.
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let rubbish = if seed & 3 == 0 { seed.to_ne_bytes() } else { (seed >> 45).to_ne_bytes() };
-        pwrite(&inheritance.descriptors[0], &rubbish, (seed >> 55) as i64 * 8).unwrap();
+        let bits = dice.roll();
+        let rubbish = if bits & 3 == 0 { bits.to_ne_bytes() } else { (bits >> 45).to_ne_bytes() };
+        pwrite(&inheritance.descriptors[0], &rubbish, (bits >> 55) as i64 * 8).unwrap();
     }
 }
 
