@@ -1,9 +1,11 @@
 //! Connections between processes.
 
-mod faults;
+mod deaths;
+mod exhaustion;
 mod handles;
 mod messages;
 mod ported;
+mod vandals;
 
 use crate::processes::{ends_well, started};
 
@@ -16,4 +18,12 @@ fn asleep(pid: i32) {
     while !state() {
         std::thread::yield_now();
     }
+}
+
+/// A message that says what it should look like: its number, its writer, and
+/// as many bytes as follow from the number.
+fn message(writer: u8, number: u32) -> (u8, u32, String) {
+    const LENGTHS: [usize; 8] = [0, 10, 5000, 65_000, 65_530, 66_000, 300_000, 2_000_000];
+    let letter = char::from(b'a' + (number % 26) as u8);
+    (writer, number, letter.to_string().repeat(LENGTHS[number as usize % LENGTHS.len()]))
 }
