@@ -118,15 +118,20 @@ macro_rules! sends {
             /// that anybody has received it, and waits while the buffer is
             /// full. The first message never has to wait, however long it is.
             ///
+            /// A message carries at most 253 descriptors. A [`Descriptor`] is
+            /// one, a [`Receiver`] has two, a [`Sender`] three and a
+            /// [`Connection`] four, so at most 63 connections fit into a
+            /// message; more than 64 KiB of content take one descriptor too.
+            ///
             /// # Errors
             ///
             /// [`Error::Encode`](crate::Error::Encode) if the value cannot be
             /// turned into bytes, [`Error::Disconnected`](crate::Error::Disconnected)
             /// if nobody is left to receive it, [`Error::Memory`](crate::Error::Memory)
             /// if it is long and there is no room for it, and
-            /// [`Error::TooLarge`](crate::Error::TooLarge) if more than 253
-            /// descriptors would go with it. Nothing was sent then, and the
-            /// connection is as it was.
+            /// [`Error::TooLarge`](crate::Error::TooLarge) if more descriptors
+            /// would go with it than a message carries. Nothing was sent then,
+            /// and the connection is as it was.
             pub fn send<T: Serialize + ?Sized>(&self, value: &T) -> Result<()> {
                 self.channel.send(value, None)
             }
@@ -245,8 +250,12 @@ macro_rules! receives {
 
             /// Whether receiving would return at once, or will within
             /// `timeout`: because there is a message, or because nobody is
-            /// left to send one. Takes nothing; if this end has several
-            /// readers, another may be quicker.
+            /// left to send one. At the end of the messages it is therefore
+            /// `true`, each time and without waiting, and receiving is
+            /// [`Error::Disconnected`](crate::Error::Disconnected).
+            ///
+            /// Takes nothing; if this end has several readers, another may be
+            /// quicker.
             ///
             /// # Errors
             ///

@@ -1,11 +1,12 @@
 //! Ends and files as parts of values, and who may hold them.
 
-use std::os::fd::AsFd;
+use std::{os::fd::AsFd, time::Duration};
 
 use multiproc::{
     Connection, Descriptor, Error, Process, Receiver, Sender, SharedMemory, StartMethod,
     one_way_pipe, pipe, wait,
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{ends_well, started};
 use crate::{in_a_process_of_its_own, with_every_start_method};
@@ -149,6 +150,40 @@ fn two_hundred_and_fifty_three_descriptors_fit_into_a_message_and_one_more_does_
         one.send("still works").unwrap();
         assert_eq!(other.recv::<String>().unwrap(), "still works");
     });
+}
+
+/// So many handles fit into a message, which may be long, and no more.
+fn fit_into_a_message<End: Serialize + DeserializeOwned>(end: &End, most: usize) {
+    let (one, other) = pipe().unwrap();
+    let long = "x".repeat(100_000);
+    one.send(&(vec![end; most], &long)).unwrap();
+    assert_eq!(other.recv::<(Vec<End>, String)>().unwrap().0.len(), most);
+    let error = one.send(&vec![end; most + 1]).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { most: 253, .. }), "{error}");
+}
+
+#[test]
+fn sixty_three_connections_fit_into_a_message_and_one_more_does_not() {
+    in_a_process_of_its_own(|| {
+        let (connection, _other) = pipe().unwrap();
+        let (receiver, sender) = one_way_pipe().unwrap();
+        fit_into_a_message(&connection, 63);
+        fit_into_a_message(&sender, 84);
+        fit_into_a_message(&receiver, 126);
+    });
+}
+
+#[test]
+fn at_the_end_of_the_messages_there_is_something_to_be_told_each_time() {
+    let (receiver, sender) = one_way_pipe().unwrap();
+    sender.send(&7).unwrap();
+    drop(sender);
+    assert!(receiver.poll(Duration::ZERO).unwrap());
+    assert_eq!(receiver.recv::<i32>().unwrap(), 7);
+    for _ in 0..2 {
+        assert!(receiver.poll(Duration::ZERO).unwrap());
+        assert!(matches!(receiver.recv::<i32>(), Err(Error::Disconnected)));
+    }
 }
 
 #[test]
