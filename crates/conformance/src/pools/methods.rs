@@ -141,7 +141,11 @@ pub fn test_unpickleable_result<T: Bulk>(method: StartMethod) {
     for (x, outcome) in outcomes.into_iter().enumerate() {
         match outcome {
             Ok(Stubborn::Fine) if x % 4 == 0 => {}
-            Err(Error::TaskValue { task, what: "result", .. }) if x % 4 != 0 => assert_eq!(task, x),
+            Err(Error::TaskValue { task, what: "result", why }) if x % 4 != 0 => {
+                assert_eq!(task, x);
+                let has_panicked = why.ends_with("panicked while it was decoded: it panics");
+                assert_eq!(has_panicked, x % 4 == 3, "{why}");
+            }
             other => panic!("{x}: {other:?}"),
         }
     }

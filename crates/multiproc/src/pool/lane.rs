@@ -217,10 +217,9 @@ impl<S: Stream> Lane<S> {
         let start = self.staged.len();
         self.staged.extend_from_slice(&[0; size_of::<RequestHeader>()]);
         let frame = &mut self.staged;
-        let direct = guard(|| work.stage(id.task, frame)).map_err(|error| {
+        let direct = guard("encoded", || work.stage(id.task, frame)).map_err(|why| {
             frame.truncate(start);
-            let (task, why) = (id.task as usize, error.to_string());
-            Error::TaskValue { task, what: "argument", why }
+            Error::TaskValue { task: id.task as usize, what: "argument", why }
         })?;
         let len = (self.staged.len() - start - size_of::<RequestHeader>() + direct) as u64;
         let tag = self.oldest.wrapping_add(self.in_flight.len() as Tag);

@@ -1,12 +1,71 @@
 //! Users' code that runs while the table is locked.
 
-use crate::{Error, Result};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-/// Runs what may be a user's code, `Serialize` or `Deserialize`: its panic is
-/// an error of the value.
-pub(crate) fn guard<R>(coding: impl FnOnce() -> Result<R>) -> Result<R> {
+use crate::Result;
+
+/// Runs what may be a user's code, `Serialize`, `Deserialize` or a `Drop` of
+/// what these make: its panic is an error of the value, as its own errors are.
+/// Otherwise says why the value could not be `encoded` or `decoded`.
+pub(crate) fn guard<R>(what: &str, coding: impl FnOnce() -> Result<R>) -> Result<R, String> {
     // Unwind safe: the value counts as neither encoded nor decoded.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(coding)).unwrap_or_else(|_| {
-        Err(Error::Encode { type_name: "value", why: "its serde implementation panicked".into() })
-    })
+    match catch_unwind(AssertUnwindSafe(coding)) {
+        Ok(coded) => coded.map_err(|error| error.to_string()),
+        Err(panic) => {
+            Err(format!("code of its type panicked while it was {what}: {}", message(panic)))
+        }
+    }
+}
+
+fn message(panic: Box<dyn Any + Send>) -> String {
+    let panic = match panic.downcast::<&str>() {
+        Ok(text) => return (*text).to_owned(),
+        Err(panic) => panic,
+    };
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => {
+            // Its own drop can panic too.
+            std::mem::forget(panic);
+            "a payload that is not a string".to_owned()
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn a_panic_is_told_with_what_was_being_done_and_its_message() {
+        let why = guard::<()>("encoded", || panic!("no zero")).unwrap_err();
+        assert_eq!(why, "code of its type panicked while it was encoded: no zero");
+        let why = guard::<()>("decoded", || panic!("no {}", 7)).unwrap_err();
+        assert_eq!(why, "code of its type panicked while it was decoded: no 7");
+    }
+
+    #[test]
+    fn a_payload_whose_drop_panics_does_no_harm() {
+        struct Vicious;
+        impl Drop for Vicious {
+            fn drop(&mut self) {
+                panic!("while it is dropped");
+            }
+        }
+        let why = guard::<()>("decoded", || panic_any(Vicious)).unwrap_err();
+        assert!(why.ends_with("decoded: a payload that is not a string"), "{why}");
+    }
+
+    #[test]
+    fn an_error_is_told_as_it_is() {
+        assert_eq!(guard("encoded", || Ok(7)).unwrap(), 7);
+        let why = guard::<()>("encoded", || Err(Error::NotInherited)).unwrap_err();
+        assert_eq!(why, Error::NotInherited.to_string());
+    }
 }

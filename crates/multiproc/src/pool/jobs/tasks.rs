@@ -35,8 +35,7 @@ impl Jobs {
             self.answered(id.job);
             return true;
         };
-        let accepted = guard(|| work.accept(id.task, output)).map_err(|error| {
-            let why = error.to_string();
+        let accepted = guard("decoded", || work.accept(id.task, output)).map_err(|why| {
             let error = Error::TaskValue { task: id.task as usize, what: "result", why };
             work.fail(id.task, error);
         });
