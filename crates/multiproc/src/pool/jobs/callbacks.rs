@@ -83,3 +83,81 @@ impl Jobs {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::{
+        Result,
+        pool::{
+            frame::{JobHeader, job},
+            jobs::{Function, Order, Policy, own},
+            lane::TaskId,
+            work::Calls,
+        },
+    };
+
+    /// A job whose result, 7, is there.
+    fn finished() -> (Jobs, JobId) {
+        let header = JobHeader { token: [0, 0], kind: job::CALL, is_timed: 0 };
+        let mut jobs = Jobs::default();
+        let id = jobs.enter(Order {
+            function: Function { header, context: Vec::new() },
+            policy: Policy::default(),
+            work: Box::new(Calls::<u64, u64>::new(vec![1])),
+            count: 1,
+            is_open: false,
+            conclude: |work| Box::new(own::<Calls<u64, u64>>(work).into_results()),
+        });
+        jobs.give(1);
+        assert!(jobs.done(TaskId { job: id, task: 0 }, &7u64.to_ne_bytes()));
+        (jobs, id)
+    }
+
+    /// What a callback of the job is shown.
+    fn shown(jobs: &mut Jobs, id: JobId) -> Receiver<Vec<u64>> {
+        let (show, shown) = channel();
+        let callback = move |results: &(dyn Any + Send)| {
+            let results: &Result<Vec<u64>> = results.downcast_ref().unwrap();
+            show.send(results.as_ref().unwrap().clone()).unwrap();
+        };
+        jobs.call_when_finished(id, Box::new(callback));
+        shown
+    }
+
+    fn call_all(jobs: &mut Jobs) {
+        for mut concluding in jobs.take_callbacks() {
+            concluding.call();
+            jobs.restore(concluding);
+        }
+    }
+
+    #[test]
+    fn a_callback_that_comes_when_others_were_called_is_called_before_the_result_can_be_had() {
+        let (mut jobs, id) = finished();
+        let first = shown(&mut jobs, id);
+        assert!(!jobs.is_finished(id));
+        call_all(&mut jobs);
+        assert_eq!(first.try_recv(), Ok(vec![7]));
+        assert!(jobs.is_finished(id));
+        let second = shown(&mut jobs, id);
+        assert!(!jobs.is_finished(id));
+        call_all(&mut jobs);
+        assert_eq!(second.try_recv(), Ok(vec![7]));
+        assert!(jobs.is_finished(id));
+        assert_eq!(jobs.take_outcome::<Vec<u64>>(id).unwrap(), [7]);
+    }
+
+    #[test]
+    fn a_job_that_is_abandoned_keeps_its_place_until_its_callbacks_were_called() {
+        let (mut jobs, id) = finished();
+        let _first = shown(&mut jobs, id);
+        call_all(&mut jobs);
+        let second = shown(&mut jobs, id);
+        jobs.abandon(id);
+        call_all(&mut jobs);
+        assert_eq!(second.try_recv(), Ok(vec![7]));
+    }
+}

@@ -10,12 +10,14 @@ impl Jobs {
     /// callbacks were called.
     pub(crate) fn is_finished(&self, id: JobId) -> bool {
         let job = self.job(id);
-        match job.outcome {
-            Outcome::Work(_) => job.left == 0 && !job.is_open && job.callbacks.is_empty(),
-            Outcome::Failed(..) => job.callbacks.is_empty(),
-            Outcome::Lent => false,
-            Outcome::Concluded(_) | Outcome::Taken => true,
-        }
+        // Also of those that came when others had been called already.
+        let were_called = job.callbacks.is_empty();
+        were_called
+            && match job.outcome {
+                Outcome::Work(_) => job.left == 0 && !job.is_open,
+                Outcome::Lent => false,
+                Outcome::Failed(..) | Outcome::Concluded(_) | Outcome::Taken => true,
+            }
     }
 
     /// Whoever is to be woken, when the table is not locked any more.
