@@ -3,7 +3,7 @@
 
 use std::{
     num::NonZeroUsize,
-    process::ExitCode,
+    process::{Command, ExitCode},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -81,6 +81,26 @@ pub fn ctrl_c_ends_the_program_and_its_workers_in_silence<T: Bulk>(method: Start
         });
         assert_ended_by_it(&interrupted);
     }
+}
+
+/// They are in the foreground as everybody else; that a worker survives is no
+/// reason for them to.
+pub fn ctrl_c_ends_the_programs_that_tasks_have_started<T: Bulk>(method: StartMethod) {
+    let interrupted = interrupt(method, false, Duration::ZERO, |orders| {
+        let pool = two::<T>(orders.method());
+        let status = pool.apply(run_a_program, orders.way);
+        panic!("it was to be interrupted: {status:?}");
+    });
+    assert_ended_by_it(&interrupted);
+}
+
+fn run_a_program(way: Way) {
+    // Far longer than anybody waits for its end.
+    let mut program = Command::new("sleep").arg("60").spawn().expect("there is a sleep");
+    visit(way);
+    let _ = program.wait();
+    // Its end is not to be told before everybody's.
+    thread::sleep(Duration::from_secs(60));
 }
 
 fn assert_ended_by_it(interrupted: &Interrupted) {

@@ -22,6 +22,7 @@ use multiproc::{
 pub use self::interrupts::{
     a_program_that_survives_ctrl_c_keeps_its_pool,
     ctrl_c_ends_the_program_and_its_workers_in_silence,
+    ctrl_c_ends_the_programs_that_tasks_have_started,
 };
 pub use self::{async_results::*, endurance::*, faults::*, methods::*, orphans::*, turns::*};
 use crate::isolated;
@@ -140,6 +141,7 @@ macro_rules! pool_suite {
             without_descriptors_nobody_is_replaced_until_there_are_some
             of_many_short_pools_nothing_is_left
             ctrl_c_ends_the_program_and_its_workers_in_silence
+            ctrl_c_ends_the_programs_that_tasks_have_started
             a_program_that_survives_ctrl_c_keeps_its_pool
         }
     };

@@ -189,7 +189,8 @@ impl ManagerBuilder {
 fn live(inheritance: Inheritance) {
     let birth: Birth = codec::decode(&inheritance.payload, inheritance.descriptors)
         .unwrap_or_else(|error| panic!("{error}"));
-    ignore_interrupts();
+    // Its owner may have use for its objects while it ends.
+    process::leave_interrupts_to_the_parent();
     TaskPanic::capture_caught();
     serve(birth).unwrap_or_else(|error| panic!("{error}"));
 }
@@ -198,14 +199,6 @@ fn serve((number, control, lifeline): Birth) -> Result<()> {
     let server = Server::found(ServerId { pid: process::this_process(), number })?;
     server.welcome(control, None);
     server.serve(&lifeline)
-}
-
-/// Ctrl-C goes to all processes of a terminal. The manager's owner may have
-/// use for its objects while it ends; if it has not, the manager ends with it.
-fn ignore_interrupts() {
-    // SAFETY: SIG_IGN is a valid disposition, and no handler of a user's can
-    // have been installed in a process that has just begun.
-    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
 }
 
 fn died(process: &Child, status: ExitStatus) -> Error {

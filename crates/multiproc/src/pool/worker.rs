@@ -79,7 +79,7 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
     *OWN_STATUS.write().unwrap_or_else(PoisonError::into_inner) = Some(status);
     let mut port = T::open(streams).expect("the streams of the parent");
     port.set_spin(orders.spin);
-    leave_interrupts_to_the_parent();
+    process::leave_interrupts_to_the_parent();
     // Of tasks; what panics on their threads says so itself.
     TaskPanic::capture_caught();
     if orders.wants_backtraces {
@@ -111,13 +111,6 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
         }
         worked => worked.expect("the parent's requests can be read and answered"),
     }
-}
-
-/// Ctrl-C reaches every process of the terminal's foreground group. What is to
-/// be done then only the parent knows; if it ends, so do its workers.
-fn leave_interrupts_to_the_parent() {
-    // SAFETY: SIG_IGN is a valid disposition.
-    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
 }
 
 /// A panic in it is that of the process, whose exit code tells.

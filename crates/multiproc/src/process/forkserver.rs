@@ -19,13 +19,11 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-    unistd::Pid,
-};
+use nix::unistd::Pid;
 
 use super::{
     BEGINS_WITHIN, Biography, Birth, Child, Inheritance, Order, die_with_parent, exec, fork,
+    interrupts::{leave_interrupts_to_the_parent, restore_interrupts},
     make_line,
     newborn::Newborn,
     sibling::Siblings,
@@ -243,6 +241,7 @@ fn answer_requests(mut socket: UnixStream, newborn: &Newborn) -> Option<Birth> {
         let _ = is_readable_by(socket.as_fd(), None);
         return None;
     };
+    // A program that survives Ctrl-C needs its server still.
     let interrupts = leave_interrupts_to_the_parent();
     while let Ok(Some(birth)) = Birth::receive(&socket) {
         // SAFETY: since it was counted, this thread has started no other.
@@ -253,10 +252,8 @@ fn answer_requests(mut socket: UnixStream, newborn: &Newborn) -> Option<Birth> {
         let answer = match forked {
             Ok(Forked::Child(birth)) => {
                 die_with_parent(Pid::from_raw(birth.biography.parent_pid));
-                if let Some(action) = &interrupts {
-                    // SAFETY: the action was in force before, in a process of which
-                    // this is a copy.
-                    let _ = unsafe { sigaction(Signal::SIGINT, action) };
+                if let Some(before) = &interrupts {
+                    restore_interrupts(before);
                 }
                 return Some(birth);
             }
@@ -267,15 +264,6 @@ fn answer_requests(mut socket: UnixStream, newborn: &Newborn) -> Option<Birth> {
         socket.write_all(&answer.to_ne_bytes()).ok()?;
     }
     None
-}
-
-/// Ctrl-C reaches every process of the terminal's foreground group. A program
-/// that survives it needs its server still. What was to happen otherwise, and
-/// is to in the children.
-fn leave_interrupts_to_the_parent() -> Option<SigAction> {
-    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed.
-    unsafe { sigaction(Signal::SIGINT, &ignore) }.ok()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! How managers end, in order and otherwise.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{process::Command, sync::OnceLock, time::Duration};
 
 use multiproc::{Connection, CounterProxy, Error, Manager, Proxy, StartMethod, pipe};
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{self, SigHandler, Signal, kill},
     unistd::Pid,
 };
 
@@ -172,6 +172,28 @@ fn an_interrupt_does_not_end_a_manager() {
         signal(&manager, Signal::SIGINT);
         assert_eq!(manager.counter().unwrap().add(1).unwrap(), 1);
         manager.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn a_program_that_a_manager_executes_ignores_interrupts_only_if_all_do() {
+    let is_ignored = |manager: &Manager| {
+        let object = manager.create(|()| (), ()).unwrap();
+        let look = |_: &mut (), (): ()| {
+            let output = Command::new("grep").args(["SigIgn", "/proc/self/status"]).output();
+            String::from_utf8(output.unwrap().stdout).unwrap()
+        };
+        let signals = object.call(look, ()).unwrap();
+        let signals = u64::from_str_radix(signals.trim_start_matches("SigIgn:").trim(), 16);
+        signals.unwrap() & 1 << (Signal::SIGINT as u32 - 1) != 0
+    };
+    with_every_start_method(move |method| {
+        assert!(!is_ignored(&manager(method)));
+        // As in a script, of what is started in the background.
+        // SAFETY: to ignore is no code.
+        unsafe { signal::signal(Signal::SIGINT, SigHandler::SigIgn) }.unwrap();
+        // A fork server is as this process was when it was launched.
+        assert_eq!(is_ignored(&manager(method)), method != StartMethod::ForkServer);
     });
 }
 
