@@ -7,13 +7,21 @@ use std::{
 
 use multiproc::{
     Error, ParentEnd, Result,
-    pool::{Port, Transport, TransportStream},
+    pool::{Patience, Port, Transport, TransportStream},
 };
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::{
+    fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, vmsplice},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 
 /// What a pipe can hold, if the system allows: fewer switches between the two
 /// sides, 4.3 GB/s instead of 1.4 where it was measured.
 const PIPE_BYTES: i32 = 1 << 20;
+
+/// To lend the pages of fewer bytes costs no less than to copy them.
+const SPLICED_BYTES: usize = 64 * 1024;
+
+const SPLICE_F_NONBLOCK: SpliceFFlags = SpliceFFlags::SPLICE_F_NONBLOCK;
 
 /// Moves requests and replies through pipes.
 #[derive(Debug)]
@@ -24,6 +32,9 @@ pub struct Pipes;
 pub struct PipeStream {
     requests: ParentEnd<PipeWriter>,
     replies: ParentEnd<PipeReader>,
+    /// The last read has brought less than there was room for: it has emptied
+    /// the pipe, and the next call need not ask the system.
+    is_drained: bool,
 }
 
 /// A worker's ends of its pipes.
@@ -31,7 +42,17 @@ pub struct PipeStream {
 pub struct PipePort {
     requests: PipeReader,
     replies: PipeWriter,
+    /// Looks at an empty pipe before sleeping on it.
+    looks: u32,
+    patience: Patience,
 }
+
+/// Asking whether a pipe can be read is a system call, some 0.3 µs.
+const LOOK_COST: u32 = 12;
+
+/// With fewer looks a worker has no core to itself. They would bridge nothing,
+/// and keep the core from whoever it waits for.
+const FEWEST_LOOKS: u32 = 100;
 
 impl Transport for Pipes {
     const NAME: &'static str = "pipe-pool";
@@ -52,8 +73,8 @@ impl Transport for Pipes {
             fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
                 .map_err(|errno| system("configure a pipe")(errno.into()))?;
         }
-        let stream =
-            PipeStream { requests: ParentEnd::new(requests), replies: ParentEnd::new(replies) };
+        let (requests, replies) = (ParentEnd::new(requests), ParentEnd::new(replies));
+        let stream = PipeStream { requests, replies, is_drained: false };
         Ok((stream, vec![their_requests.into(), their_replies.into()]))
     }
 
@@ -62,17 +83,45 @@ impl Transport for Pipes {
             let source = io::ErrorKind::InvalidInput.into();
             Error::System { what: "find the pipes of the parent", source }
         })?;
-        Ok(PipePort { requests: requests.into(), replies: replies.into() })
+        Ok(PipePort {
+            requests: requests.into(),
+            replies: replies.into(),
+            looks: 0,
+            patience: Patience::default(),
+        })
     }
 }
 
 impl TransportStream for PipeStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<Option<usize>> {
-        unless_blocked(|| (&*self.replies).read(into))
+        if std::mem::take(&mut self.is_drained) {
+            return Ok(None);
+        }
+        let read = unless_blocked(|| (&*self.replies).read(into))?;
+        self.is_drained = read.is_some_and(|bytes| (1..into.len()).contains(&bytes));
+        Ok(read)
     }
 
     fn write(&mut self, from: &[u8]) -> io::Result<Option<usize>> {
         unless_blocked(|| (&*self.requests).write(from))
+    }
+
+    fn write_lent(&mut self, from: &[u8]) -> io::Result<Option<usize>> {
+        if from.len() < SPLICED_BYTES {
+            return self.write(from);
+        }
+        let splice = || vmsplice(&*self.requests, &[IoSlice::new(from)], SPLICE_F_NONBLOCK);
+        match unless_blocked(|| Ok(splice()?)) {
+            // Nobody has promised that pages can be lent.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.write(from),
+            spliced => spliced,
+        }
+    }
+
+    const LOOK_COST: u32 = LOOK_COST;
+
+    fn has_news(&self) -> bool {
+        is_readable(self.replies.as_fd())
     }
 
     fn readable(&self) -> Option<BorrowedFd<'_>> {
@@ -86,10 +135,16 @@ impl TransportStream for PipeStream {
 
 impl Port for PipePort {
     const WRITES_ARE_CHEAP: bool = false;
+
+    fn set_spin(&mut self, looks: u32) {
+        let looks = looks / LOOK_COST;
+        self.looks = if looks < FEWEST_LOOKS { 0 } else { looks };
+    }
 }
 
 impl Read for PipePort {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.patience.look(self.looks, || is_readable(self.requests.as_fd()));
         self.requests.read(into)
     }
 }
@@ -107,6 +162,12 @@ impl Write for PipePort {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Whether a read would not block, as far as the system tells.
+fn is_readable(pipe: BorrowedFd<'_>) -> bool {
+    poll(&mut [PollFd::new(pipe, PollFlags::POLLIN)], PollTimeout::ZERO)
+        .is_ok_and(|ready| ready > 0)
 }
 
 /// Moves bytes until it works, or `None` if it would block.

@@ -125,6 +125,12 @@ macro_rules! pool_suite {
             a_worker_stopped_in_a_task_ends_at_the_deadline
             a_worker_stopped_before_a_task_with_a_deadline_costs_nothing
             to_cancel_a_task_harms_no_neighbour
+            of_thousands_of_short_tasks_those_that_panic_fail_and_no_other
+            of_thousands_of_short_tasks_those_that_end_their_worker_fail_and_no_other
+            of_thousands_of_short_tasks_those_that_hang_end_at_their_deadline_and_no_other
+            thousands_of_short_tasks_that_are_cancelled_harm_no_others
+            a_large_argument_cancelled_while_it_is_written_harms_no_others
+            thousands_of_short_tasks_with_results_of_any_type_come_in_order
             an_answer_of_no_known_kind_is_the_error_of_its_task
             an_answer_that_says_it_is_endless_is_the_error_of_its_task
             an_answer_to_what_was_not_asked_is_the_error_of_its_task

@@ -52,14 +52,15 @@ impl Memory {
         self.0.push(bytes);
     }
 
-    /// The medians of the first and the second half.
+    /// The medians of the first and the second half. On a machine so busy that
+    /// there was but one round, that is the first, and nothing has grown.
     fn halves(&self) -> (u64, u64) {
         let median = |half: &[u64]| {
             let mut half = half.to_vec();
             half.sort_unstable();
             half.get(half.len() / 2).copied().unwrap_or_default()
         };
-        let (first, second) = self.0.split_at(self.0.len() / 2);
+        let (first, second) = self.0.split_at(self.0.len().div_ceil(2));
         (median(first), median(second))
     }
 }

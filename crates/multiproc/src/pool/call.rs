@@ -72,7 +72,7 @@ impl<'p, T: Transport> Call<'p, T> {
 
     /// Gives workers so many tasks at a time. Without this it is learned from
     /// how long they take: one at a time if they are long, batches of some
-    /// 0.2 ms if they are short.
+    /// 0.2 to 1 ms if they are short.
     ///
     /// # Panics
     ///

@@ -32,6 +32,12 @@ pub(crate) mod request {
     pub(crate) const TASK: u32 = 2;
     /// The worker is to end; nothing follows.
     pub(crate) const END: u32 = 3;
+    /// The inputs of tasks that follow upon each other, of which the header
+    /// has the first one's tag, side by side: a [`RunHeader`](super::RunHeader)
+    /// and so many of them follow.
+    pub(crate) const RUN: u32 = 4;
+    /// What is done is to be told, without waiting for more; nothing follows.
+    pub(crate) const TELL: u32 = 5;
 }
 
 /// What the tasks that follow have in common.
@@ -80,10 +86,28 @@ pub(crate) mod reply {
     /// The worker cannot take requests: the initialiser's
     /// [`Failure`](super::Failure) follows, encoded.
     pub(crate) const UNFIT: u32 = 5;
+    /// The outputs of tasks that follow upon each other, as in
+    /// [`request::RUN`](super::request::RUN).
+    pub(crate) const RUN: u32 = 6;
 }
 
-/// How fast the worker is. It comes right behind the answer to the last task
-/// that the worker has, and counts that one.
+/// How the rest of a run is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct RunHeader {
+    /// Tasks.
+    pub(crate) count: u32,
+    /// Bytes of each.
+    pub(crate) size: u32,
+}
+
+/// Most bytes of all inputs or of all outputs of a run: some 4000 small ones, so
+/// that what a frame and its system calls cost is little for each, and few
+/// enough to stay in a core's nearest memory.
+pub(crate) const MOST_RUN_BYTES: usize = 32 * 1024;
+
+/// How fast the worker is. It comes right behind the answers to a run, or to
+/// the last task that the worker has, and counts those.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct PaceReport {

@@ -6,6 +6,9 @@ use std::os::fd::OwnedFd;
 
 use super::{
     frame::{Failure, ValueOf},
+    large::{self, Large, Room},
+    outbox::Outbox,
+    run::Run,
     value,
 };
 use crate::{
@@ -14,9 +17,26 @@ use crate::{
     codec,
 };
 
-/// Decodes an argument, calls a function with it and appends its encoded
-/// result to a buffer.
-type RawCall = fn(argument: &[u8], result: &mut Vec<u8>) -> Result<(), Failure>;
+/// Calls a function, once or several times.
+type RawCall = fn(Errand<'_, '_>) -> Result<(), Failure>;
+
+/// What a function is called with.
+pub(super) enum Argument<'a> {
+    Encoded(&'a [u8]),
+    /// In the [room](CallFn::room) for it.
+    Large(Box<dyn Large>),
+}
+
+/// How often a function is called, with what, and where what it returns is to go.
+enum Errand<'a, 'r> {
+    /// With one argument; the encoded result is appended, or put there if it is
+    /// large.
+    Once(Argument<'a>, &'a mut Vec<u8>, &'a mut Option<Box<dyn Large>>),
+    /// Not at all: an argument of so many bytes needs room first.
+    Never(usize, &'a mut Room),
+    /// With what is left of a run.
+    Run(&'a mut Run<'r>, &'a mut Outbox),
+}
 
 /// A function from values to values, without a name.
 #[derive(Clone, Copy)]
@@ -29,11 +49,28 @@ impl CallFn {
         R: Serialize + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        Self(|argument, result| {
-            let argument = value::decode::<A>(argument)
-                .map_err(|error| Failure::of(ValueOf::Argument, &error))?;
-            let value = conjure::<F>()(argument);
-            value::encode_into(&value, result).map_err(|error| Failure::of(ValueOf::Result, &error))
+        Self(|errand| match errand {
+            Errand::Once(argument, result, large) => {
+                let argument = match argument {
+                    Argument::Encoded(bytes) => value::decode::<A>(bytes)
+                        .map_err(|error| Failure::of(ValueOf::Argument, &error))?,
+                    Argument::Large(argument) => large::unwrap(argument),
+                };
+                match large::wrap(conjure::<F>()(argument)) {
+                    Ok(value) => *large = Some(value),
+                    Err(value) => value::encode_into(&value, result)
+                        .map_err(|error| Failure::of(ValueOf::Result, &error))?,
+                }
+                Ok(())
+            }
+            Errand::Never(bytes, room) => {
+                *room = large::room::<A>(bytes);
+                Ok(())
+            }
+            Errand::Run(run, outbox) => {
+                run.go_on(outbox, conjure::<F>());
+                Ok(())
+            }
         })
     }
 
@@ -52,11 +89,39 @@ impl CallFn {
         Some(Self(unsafe { std::mem::transmute::<*const (), RawCall>(address) }))
     }
 
-    /// Calls it. After a failure, whatever kind, `result` is as long as it was.
-    pub(crate) fn call(self, argument: &[u8], result: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Room for an argument of so many bytes.
+    pub(super) fn room(self, bytes: usize) -> Room {
+        let mut room = Room::Otherwise;
+        // It has no failure.
+        let _ = (self.0)(Errand::Never(bytes, &mut room));
+        room
+    }
+
+    /// Calls it. After a failure, whatever kind, `result` is as long as it was,
+    /// and so it is if the result is returned because it is large.
+    pub(super) fn call(
+        self,
+        argument: Argument<'_>,
+        result: &mut Vec<u8>,
+    ) -> Result<Option<Box<dyn Large>>, Failure> {
         let before = result.len();
-        let outcome = TaskPanic::catch(|| (self.0)(argument, result));
-        outcome.map_err(Failure::from).flatten().inspect_err(|_| result.truncate(before))
+        let mut large = None;
+        let errand = Errand::Once(argument, result, &mut large);
+        let outcome = TaskPanic::catch(|| (self.0)(errand));
+        match outcome.map_err(Failure::from).flatten() {
+            Ok(()) => Ok(large),
+            Err(failure) => {
+                result.truncate(before);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Calls it with what is left of a run, or up to the first panic; see
+    /// [`Run::go_on`].
+    pub(super) fn go_on(self, run: &mut Run<'_>, outbox: &mut Outbox) {
+        // Panics of tasks are caught there, and it has no other failure.
+        let _ = (self.0)(Errand::Run(run, outbox));
     }
 }
 
@@ -119,7 +184,7 @@ mod tests {
         let call = CallFn::from_token(CallFn::new(|x: u64| x.to_string()).token()).unwrap();
         let argument = 7u64.to_ne_bytes();
         let mut result = vec![1];
-        call.call(&argument, &mut result).unwrap();
+        call.call(Argument::Encoded(&argument), &mut result).unwrap();
         assert_eq!(codec::decode::<String>(&result[1..], Vec::new()).unwrap(), "7");
         assert!(CallFn::from_token([0, 0]).is_none());
         assert!(HookFn::from_token(call.token()).is_none());
@@ -130,9 +195,9 @@ mod tests {
         let panics = CallFn::new(|x: u64| -> u64 { panic!("{x}") });
         let argument = 7u64.to_ne_bytes();
         let mut result = vec![1];
-        let failure = panics.call(&argument, &mut result).unwrap_err();
+        let failure = panics.call(Argument::Encoded(&argument), &mut result).err().unwrap();
         assert!(matches!(failure, Failure::Panicked { .. }), "{failure:?}");
-        let failure = panics.call(&[0xff; 20], &mut result).unwrap_err();
+        let failure = panics.call(Argument::Encoded(&[0xff; 20]), &mut result).err().unwrap();
         assert!(matches!(failure, Failure::Value { what: ValueOf::Argument, .. }), "{failure:?}");
         assert_eq!(result, [1]);
     }

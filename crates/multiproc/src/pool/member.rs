@@ -149,7 +149,7 @@ impl<S: Stream> Member<S> {
         if self.doom.is_some() || !(jobs.has_timed() || jobs.has_cancelled()) {
             return None;
         }
-        let policies = self.lane.in_flight().map(|(_, task)| jobs.policy(task.job));
+        let policies = self.lane.jobs().map(|job| jobs.policy(job));
         let limit = |policy: &super::jobs::Policy| {
             let (soft, hard) = (policy.soft_deadline, policy.hard_deadline);
             soft.into_iter().chain(hard).min()
@@ -157,7 +157,7 @@ impl<S: Stream> Member<S> {
         let again = policies.filter_map(limit).min();
         let mut again = again.map(|limit| limit.max(Duration::from_millis(1)));
         let has_cancelled = jobs.has_cancelled();
-        if has_cancelled && self.lane.in_flight().any(|(_, task)| jobs.is_cancelled(task.job)) {
+        if has_cancelled && self.lane.jobs().any(|job| jobs.is_cancelled(job)) {
             again = Some(again.unwrap_or(CANCELLED_AGAIN).min(CANCELLED_AGAIN));
         }
         let Some((step, task)) = again.and_then(|_| self.current()) else {
@@ -191,8 +191,8 @@ impl<S: Stream> Member<S> {
     /// may take, neither begins one nor moves a byte: it is stopped, or worse.
     /// How long until this is to be asked again, if not `again`.
     fn keep_moving(&mut self, jobs: &Jobs, again: Option<Duration>) -> Option<Duration> {
-        let first = self.lane.in_flight().next().filter(|_| again.is_some());
-        let limit = first.and_then(|(_, task)| jobs.policy(task.job).hard_deadline);
+        let first = self.lane.jobs().next().filter(|_| again.is_some());
+        let limit = first.and_then(|job| jobs.policy(job).hard_deadline);
         let Some(limit) = limit else {
             self.still = None;
             return again;
@@ -246,7 +246,7 @@ impl<S: Stream> Member<S> {
                     Error::Garbled { pid, what: "it hung up and lived on".to_owned() }
                 }
                 // Whatever was refused: it was killed for that.
-                (Broken::System(_) | Broken::HungUp, _) => {
+                (Broken::System(_) | Broken::Withdrawn | Broken::HungUp, _) => {
                     Error::WorkerDied { pid, name: name.clone(), status, task }
                 }
             }

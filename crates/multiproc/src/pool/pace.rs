@@ -10,17 +10,26 @@
 //! take any time, so it begins with one task again.
 
 /// The tasks that wait behind the one that is executed take at most this long
-/// together: little enough for nobody to miss them, and more than the two
-/// wake-ups that they save.
-const MOST_NS: u64 = 200_000;
+/// together: little enough for nobody to miss them. Half of them are answered,
+/// and replaced, while the other half is executed.
+const MOST_NS: u64 = 400_000;
+
+/// So many times as long must a series have gone on in a worker before more than
+/// that waits there.
+const EVIDENCE: u64 = 4;
+
+/// Then it is at most this. Where all cores are busy the parent is woken, but
+/// often does not get to run before a worker sleeps, whose core is lost until
+/// it has been given more: some 15 µs each time.
+const MOST_OF_LONG_NS: u64 = 2_000_000;
 
 /// Tasks that take no longer than this together are not shared out finer: it
 /// is what one wake-up costs, and dividing them would cost several.
 const FEWEST_NS: u64 = 40_000;
 
-/// Most tasks that a worker is given ahead: 24 KiB of small frames, so that
-/// one system call moves many, and few enough that they are soon done.
-const MOST_AHEAD: usize = 1024;
+/// Most tasks that a worker is given ahead: two runs of the most small ones that
+/// travel together.
+const MOST_AHEAD: usize = 8192;
 
 /// One worker's pace in one series of tasks.
 #[derive(Debug, Default)]
@@ -51,7 +60,8 @@ impl Pace {
         self.busy_ns = self.busy_ns.saturating_add(busy_ns);
         let mean_ns = (self.busy_ns / self.tasks.max(1)).max(busy_ns / tasks.max(1)).max(1);
         let within = |ns: u64| (1 + ns / mean_ns).min(MOST_AHEAD as u64) as usize;
-        self.limits = Some((within(FEWEST_NS), within(MOST_NS)));
+        let most_ns = (self.busy_ns / EVIDENCE).clamp(MOST_NS, MOST_OF_LONG_NS);
+        self.limits = Some((within(FEWEST_NS), within(most_ns)));
     }
 
     /// How many tasks of `series` the worker is to have, executed and ahead,
@@ -93,9 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn short_tasks_are_given_ahead_for_a_fifth_of_a_millisecond() {
-        assert_eq!(after(&[(1, 1_000)]).depth(1, MANY), 201);
+    fn short_tasks_are_given_ahead_for_two_fifths_of_a_millisecond() {
+        assert_eq!(after(&[(1, 1_000)]).depth(1, MANY), 401);
         assert_eq!(after(&[(1, 0)]).depth(1, MANY), MOST_AHEAD);
+    }
+
+    #[test]
+    fn more_is_given_ahead_in_a_series_that_has_gone_on_for_long() {
+        assert_eq!(after(&[(100, 1_000_000)]).depth(1, MANY), 41);
+        assert_eq!(after(&[(400, 4_000_000)]).depth(1, MANY), 101);
+        assert_eq!(after(&[(4_000, 40_000_000)]).depth(1, MANY), 201);
     }
 
     #[test]

@@ -150,6 +150,8 @@ impl<T: Transport> Shared<T> {
             progress.as_ref().and_then(|progress| state.told_at.checked_add(progress.every));
         let deadline = deadline.into_iter().chain(alarm).min();
         let mut dead = Vec::new();
+        // Nobody has looked.
+        let mut may_have_rung = true;
         if let Some(mut sleep) = state.core.plan_sleep(self.bell.as_fd(), deadline) {
             state.is_led = true;
             drop(state);
@@ -157,8 +159,11 @@ impl<T: Transport> Shared<T> {
             state = self.lock();
             state.is_led = false;
             dead = sleep.dead();
+            may_have_rung = sleep.has_rung();
         }
-        self.bell.clear();
+        if may_have_rung {
+            self.bell.clear();
+        }
         state.core.progress(&dead);
         let state = self.conclude(state);
         let state = self.report(state, progress);

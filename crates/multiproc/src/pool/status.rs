@@ -98,14 +98,18 @@ impl Status {
     }
 
     /// By the worker: the next task begins. Does not return if it is doomed.
+    #[inline]
     pub(crate) fn begin(&self, tag: Tag, is_timed: bool) {
         let executing = state::EXECUTING | u64::from(tag);
-        if !is_timed {
-            // A plain store suffices: a worker whose tasks have no deadlines
-            // is not doomed between them. Release: as below.
-            self.turn.store(executing, Ordering::Release);
-            return;
+        if is_timed {
+            return self.begin_timed(executing);
         }
+        // A plain store suffices: a worker whose tasks have no deadlines
+        // is not doomed between them. Release: as in `begin_timed`.
+        self.turn.store(executing, Ordering::Release);
+    }
+
+    fn begin_timed(&self, executing: u64) {
         self.begun_ns.store(now().as_nanos() as u64, Ordering::Relaxed);
         let before = self.turn.load(Ordering::Relaxed);
         // Against `doom_turn`: one of the two comes first. Release: whoever

@@ -4,7 +4,15 @@ use std::{any::Any, collections::VecDeque, fmt, marker::PhantomData, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{jobs::JobId, shared::Shared, transport::Transport, value, work::Work};
+use super::{
+    jobs::JobId,
+    large::{self, Large, Room},
+    plain,
+    shared::Shared,
+    transport::Transport,
+    value,
+    work::{RunShape, Work, direct_value, stage_value},
+};
 use crate::{Error, Result};
 
 /// A window on a series of tasks: those from `first` on that are not
@@ -64,8 +72,39 @@ where
 {
     fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
         match self.place(task) {
-            Place::UnderWay(argument) => value::encode_into(argument, frame).map(|()| 0),
+            Place::UnderWay(argument) => stage_value(argument, frame),
             Place::Done(_) | Place::Consumed => unreachable!("a task ends once"),
+        }
+    }
+
+    fn direct(&self, task: u64) -> Option<&[u8]> {
+        match &self.places[(task - self.first) as usize] {
+            Place::UnderWay(argument) => direct_value(argument),
+            Place::Done(_) | Place::Consumed => None,
+        }
+    }
+
+    fn room(&self, _: u64, bytes: usize) -> Room {
+        large::room::<R>(bytes)
+    }
+
+    fn accept_large(&mut self, task: u64, output: Box<dyn Large>) {
+        self.settle(task, Ok(large::unwrap(output)));
+    }
+
+    fn run_shape(&self) -> Option<RunShape> {
+        RunShape::of::<A, R>()
+    }
+
+    fn stage_run(&mut self, first: u64, count: u64, frame: &mut Vec<u8>) {
+        for task in first..first + count {
+            self.stage(task, frame).expect("arguments with a shape");
+        }
+    }
+
+    fn accept_run(&mut self, first: u64, outputs: &[u8]) {
+        for (task, output) in (first..).zip(outputs.chunks_exact(size_of::<R>())) {
+            self.settle(task, Ok(plain::read(output).expect("results with a shape")));
         }
     }
 

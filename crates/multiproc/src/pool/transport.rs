@@ -74,6 +74,16 @@ pub trait Stream: Send {
     /// this can be seen; otherwise as [`read`](Self::read).
     fn write(&mut self, from: &[u8]) -> io::Result<Option<usize>>;
 
+    /// The same for bytes that do not change before the worker has read them, or
+    /// was killed and the system has taken note: they need not be copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    fn write_lent(&mut self, from: &[u8]) -> io::Result<Option<usize>> {
+        self.write(from)
+    }
+
     /// Wakes the worker if it sleeps and something was written for it.
     fn wake(&mut self) {}
 
@@ -85,11 +95,13 @@ pub trait Stream: Send {
         true
     }
 
-    /// Whether there is something to read, if that can be told without a
-    /// system call. Whoever can spare a core looks a while before it sleeps.
-    fn has_news(&self) -> bool {
-        false
-    }
+    /// What a look for [news](Self::has_news) costs, where a look at memory
+    /// costs 1: some 25 ns with the pause behind it.
+    const LOOK_COST: u32;
+
+    /// Whether there is something to read. Whoever can spare a core looks a
+    /// while before it sleeps.
+    fn has_news(&self) -> bool;
 
     /// To be polled for reading; `None` if the doorbell is.
     fn readable(&self) -> Option<BorrowedFd<'_>>;
@@ -109,8 +121,6 @@ pub trait Port: io::Read + io::Write {
     const WRITES_ARE_CHEAP: bool;
 
     /// For how many looks at an empty stream the worker spins before it
-    /// sleeps; streams that cannot be looked at without a system call ignore it.
-    fn set_spin(&mut self, looks: u32) {
-        let _ = looks;
-    }
+    /// sleeps, if one costs no more than a look at memory.
+    fn set_spin(&mut self, looks: u32);
 }

@@ -4,60 +4,43 @@
 //! Parent and worker run the same executable on the same machine, so both
 //! treat a type alike, and its bytes mean the same to both.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::plain::{self, for_each_plain_type};
 use crate::{Error, Result, codec};
-
-/// Calls a macro with every type whose values, and vectors of them, cross as
-/// their bytes. (Which other types are plain data cannot be asked for a type
-/// that is only known to be serialisable.)
-macro_rules! for_each_plain_type {
-    ($apply:ident) => {
-        $apply! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 }
-    };
-}
 
 /// Appends the bytes of `value` to `bytes`, which is left as it was if that
 /// fails.
 #[inline]
 pub(super) fn encode_into<T: Serialize + 'static>(value: &T, bytes: &mut Vec<u8>) -> Result<()> {
-    let any: &dyn Any = value;
-    macro_rules! append {
-        ($($plain:ty)+) => {
-            $(
-                if let Some(value) = any.downcast_ref::<$plain>() {
-                    bytes.extend_from_slice(bytemuck::bytes_of(value));
-                    return Ok(());
-                }
-                if let Some(values) = any.downcast_ref::<Vec<$plain>>() {
-                    let values: &[u8] = bytemuck::cast_slice(values);
-                    codec::make_room(bytes, values.len())?;
-                    bytes.extend_from_slice(values);
-                    return Ok(());
-                }
-            )+
-        };
+    if let Some(plain) = plain::bytes(value) {
+        bytes.extend_from_slice(plain);
+        return Ok(());
     }
-    for_each_plain_type!(append);
+    if let Some(content) = plain::content(value) {
+        codec::make_room(bytes, content.len())?;
+        bytes.extend_from_slice(content);
+        return Ok(());
+    }
     codec::encode_plain_into(value, bytes)
 }
 
 /// The value whose bytes [`encode_into`] has appended.
 #[inline]
 pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T> {
+    if plain::size::<T>().is_some() {
+        let why = || format!("{} bytes instead of {}", bytes.len(), size_of::<T>());
+        return plain::read(bytes).ok_or_else(|| wrong_length::<T>(why()));
+    }
     macro_rules! take {
         ($($plain:ty)+) => {
             $(
-                if TypeId::of::<T>() == TypeId::of::<$plain>() {
-                    let value = bytemuck::try_pod_read_unaligned::<$plain>(bytes);
-                    return value.map_err(wrong_length::<T>).map(same);
-                }
                 if TypeId::of::<T>() == TypeId::of::<Vec<$plain>>() {
                     let values = bytemuck::allocation::pod_collect_to_vec::<u8, $plain>(bytes);
                     return if size_of_val(&*values) == bytes.len() {
-                        Ok(same(values))
+                        Ok(plain::same(values))
                     } else {
                         Err(wrong_length::<T>("their number is not a whole one"))
                     };
@@ -67,13 +50,6 @@ pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T> {
     }
     for_each_plain_type!(take);
     codec::decode(bytes, Vec::new())
-}
-
-/// A value of a type under its other name.
-fn same<P: 'static, T: 'static>(value: P) -> T {
-    let mut value = Some(value);
-    let any: &mut dyn Any = &mut value;
-    any.downcast_mut::<Option<T>>().and_then(Option::take).expect("the types are the same")
 }
 
 fn wrong_length<T>(why: impl ToString) -> Error {

@@ -6,7 +6,12 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 use bytemuck::Pod;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::value;
+use super::{
+    frame::MOST_RUN_BYTES,
+    large::{self, LARGE_BYTES, Large, Room},
+    outputs::Outputs,
+    plain, value,
+};
 use crate::{Error, Result};
 
 /// Arguments and results of a job's tasks, which have the numbers from 0 on.
@@ -24,6 +29,46 @@ pub(crate) trait Work: Any + Send {
         None
     }
 
+    /// The bytes of each input and of each output, if tasks that follow upon
+    /// each other may travel in runs: all have as many, and none needs a user's
+    /// code to be written or read.
+    fn run_shape(&self) -> Option<RunShape> {
+        None
+    }
+
+    /// Appends the inputs of `count` tasks from `first` on to `frame`.
+    fn stage_run(&mut self, first: u64, count: u64, frame: &mut Vec<u8>) {
+        let _ = (first, count, frame);
+        unreachable!("it has no shape for runs");
+    }
+
+    /// Takes the outputs of tasks from `first` on, which are whole ones.
+    fn accept_run(&mut self, first: u64, outputs: &[u8]) {
+        let _ = (first, outputs);
+        unreachable!("it has no shape for runs");
+    }
+
+    /// Whether what [`direct`](Self::direct) gives does not change before its
+    /// task was answered, or the worker that was given it was killed and the
+    /// system has taken note. That is not so if the caller gets its memory back
+    /// earlier, as that of a job that was cancelled does.
+    fn is_lent(&self) -> bool {
+        false
+    }
+
+    /// Room for the output of `task`, which has so many bytes, if it is large.
+    fn room(&self, task: u64, bytes: usize) -> Room {
+        let _ = (task, bytes);
+        Room::Otherwise
+    }
+
+    /// Takes the output of `task`, which was read to the [`room`](Self::room)
+    /// for it.
+    fn accept_large(&mut self, task: u64, output: Box<dyn Large>) {
+        let _ = (task, output);
+        unreachable!("it has no room");
+    }
+
     /// Takes the output of `task`. An error is the task's.
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()>;
 
@@ -36,6 +81,27 @@ pub(crate) trait Work: Any + Send {
     fn lost(&mut self, task: u64, may_retry: bool, death: &dyn Fn(u64) -> Error) -> Loss {
         let _ = (task, may_retry, death);
         Loss::Task
+    }
+}
+
+/// How long the inputs and outputs of tasks are that travel in runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RunShape {
+    /// Bytes of an input; not 0.
+    pub(crate) input: usize,
+    /// Bytes of an output; not 0.
+    pub(crate) output: usize,
+}
+
+impl RunShape {
+    /// That of tasks that compute an `R` from an `A`.
+    pub(crate) fn of<A: 'static, R: 'static>() -> Option<Self> {
+        Some(Self { input: plain::size::<A>()?, output: plain::size::<R>()? })
+    }
+
+    /// Most tasks that may travel together.
+    pub(crate) fn most(self) -> usize {
+        MOST_RUN_BYTES / self.input.max(self.output)
     }
 }
 
@@ -70,13 +136,13 @@ impl Failures {
 /// Task i computes a result from the i-th argument.
 pub(crate) struct Calls<A, R> {
     arguments: Vec<A>,
-    results: Vec<Option<R>>,
+    results: Outputs<R>,
     failures: Failures,
 }
 
-impl<A, R> Calls<A, R> {
+impl<A, R: 'static> Calls<A, R> {
     pub(crate) fn new(arguments: Vec<A>) -> Self {
-        let results = arguments.iter().map(|_| None).collect();
+        let results = Outputs::none(arguments.len());
         Self { arguments, results, failures: Failures::default() }
     }
 
@@ -87,12 +153,12 @@ impl<A, R> Calls<A, R> {
     /// All results, or the first error.
     pub(crate) fn into_results(self) -> Result<Vec<R>> {
         self.failures.into_first()?;
-        Ok(self.results.into_iter().map(|result| result.expect("no task has failed")).collect())
+        Ok(self.results.into_all())
     }
 
     /// Whether a task has ended, in whatever way.
     pub(crate) fn has_begun(&self) -> bool {
-        !self.failures.0.is_empty() || self.results.iter().any(Option::is_some)
+        !self.failures.0.is_empty() || self.results.has_any()
     }
 
     /// What became of each task; `missing` if nothing did.
@@ -101,7 +167,7 @@ impl<A, R> Calls<A, R> {
         let outcome = |(task, result): (usize, Option<R>)| {
             result.ok_or_else(|| failures.remove(&(task as u64)).unwrap_or_else(&missing))
         };
-        self.results.into_iter().enumerate().map(outcome).collect()
+        self.results.into_each().into_iter().enumerate().map(outcome).collect()
     }
 }
 
@@ -111,17 +177,56 @@ where
     R: DeserializeOwned + Send + 'static,
 {
     fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
-        value::encode_into(&self.arguments[task as usize], frame).map(|()| 0)
+        stage_value(&self.arguments[task as usize], frame)
+    }
+
+    fn direct(&self, task: u64) -> Option<&[u8]> {
+        direct_value(&self.arguments[task as usize])
+    }
+
+    fn room(&self, _: u64, bytes: usize) -> Room {
+        large::room::<R>(bytes)
+    }
+
+    fn accept_large(&mut self, task: u64, output: Box<dyn Large>) {
+        self.results.put(task as usize, large::unwrap(output));
+    }
+
+    fn run_shape(&self) -> Option<RunShape> {
+        RunShape::of::<A, R>()
+    }
+
+    fn stage_run(&mut self, first: u64, count: u64, frame: &mut Vec<u8>) {
+        let content = plain::content(&self.arguments).expect("arguments with a shape");
+        let (first, count) = (first as usize, count as usize);
+        frame.extend_from_slice(&content[first * size_of::<A>()..][..count * size_of::<A>()]);
+    }
+
+    fn accept_run(&mut self, first: u64, outputs: &[u8]) {
+        self.results.put_run(first as usize, outputs);
     }
 
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {
-        self.results[task as usize] = Some(value::decode(output)?);
+        self.results.put(task as usize, value::decode(output)?);
         Ok(())
     }
 
     fn fail(&mut self, task: u64, error: Error) {
         self.failures.add(task, error);
     }
+}
+
+/// As [`Work::stage`].
+pub(super) fn stage_value<A: Serialize + 'static>(value: &A, frame: &mut Vec<u8>) -> Result<usize> {
+    match direct_value(value) {
+        Some(bytes) => Ok(bytes.len()),
+        None => value::encode_into(value, frame).map(|()| 0),
+    }
+}
+
+/// As [`Work::direct`].
+pub(super) fn direct_value<A: 'static>(value: &A) -> Option<&[u8]> {
+    plain::content(value).filter(|content| content.len() > LARGE_BYTES)
 }
 
 /// Up to here a chunk is copied behind its header and shares a system call
@@ -157,6 +262,11 @@ impl<T: Pod + Send> Work for ChunksInPlace<T> {
 
     fn direct(&self, task: u64) -> Option<&[u8]> {
         Some(self.chunk(task)).filter(|chunk| chunk.len() > STAGED_CHUNK_BYTES)
+    }
+
+    /// Its caller waits, and nobody can cancel it.
+    fn is_lent(&self) -> bool {
+        true
     }
 
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {
@@ -200,6 +310,11 @@ impl<I: Pod + Send + Sync, O: Pod + Send> Work for ChunksOutOfPlace<I, O> {
 
     fn direct(&self, task: u64) -> Option<&[u8]> {
         Some(self.chunk(task)).filter(|chunk| chunk.len() > STAGED_CHUNK_BYTES)
+    }
+
+    /// Its caller waits, and nobody can cancel it.
+    fn is_lent(&self) -> bool {
+        true
     }
 
     fn accept(&mut self, task: u64, output: &[u8]) -> Result<()> {

@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     Port, Transport,
     frame::{
-        Failure, JobHeader, MAX_FAILURE, PaceReport, ReplyHeader, RequestHeader, ValueOf, job,
+        Failure, JobHeader, MOST_RUN_BYTES, PaceReport, RequestHeader, RunHeader, ValueOf, job,
         reply, request,
     },
-    function::{CallFn, HookFn},
+    function::{Argument, CallFn, HookFn},
     inbox::Inbox,
-    status::{Status, Tag},
+    large::Room,
+    outbox::{OUTBOX_BYTES, Outbox},
+    run::Run,
+    status::Status,
 };
 use crate::{Error, Inheritance, TaskFn, TaskPanic, Token, process};
 
@@ -87,20 +90,21 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
     }
     let mut worker = Worker {
         inbox: Inbox::new(port),
-        outbox: Vec::new(),
+        outbox: Outbox::default(),
         writes_at_once: orders.writes_at_once || T::Port::WRITES_ARE_CHEAP,
         status,
         job: None,
         executed: 0,
         since: Instant::now(),
+        arguments: vec![0; MOST_RUN_BYTES].into(),
         large_input: AlignedBytes::default(),
         output: AlignedBytes::default(),
     };
     let prepared = prepare(&orders, argument_descriptors);
     let is_prepared = prepared.is_ok();
     match prepared {
-        Ok(()) => worker.say(reply::READY, 0, 0),
-        Err(failure) => worker.say_failure(reply::UNFIT, 0, failure),
+        Ok(()) => worker.outbox.say(reply::READY, 0, 0),
+        Err(failure) => worker.outbox.say_failure(reply::UNFIT, 0, failure),
     }
     let worked = worker.flush().and_then(|()| if is_prepared { worker.work() } else { Ok(()) });
     match worked {
@@ -141,13 +145,15 @@ fn prepare(orders: &Orders, descriptors: Vec<OwnedFd>) -> Result<(), Failure> {
 struct Worker<P> {
     inbox: Inbox<P>,
     /// Replies that were not written yet.
-    outbox: Vec<u8>,
+    outbox: Outbox,
     writes_at_once: bool,
     status: &'static Status,
     job: Option<Job>,
     /// Tasks executed since the last report of the pace, and since when.
     executed: u64,
     since: Instant,
+    /// Of a run.
+    arguments: Box<[u8]>,
     large_input: AlignedBytes,
     output: AlignedBytes,
 }
@@ -165,15 +171,14 @@ enum Body {
     OutOfPlace(TaskFn),
 }
 
-/// Replies are gathered up to here.
-const OUTBOX_BYTES: usize = 64 * 1024;
-
 impl<P: Port> Worker<P> {
     fn work(&mut self) -> io::Result<()> {
         while let Some(header) = self.next_request()? {
             match header.kind {
                 request::JOB => self.job = Some(self.read_job(header.len)?),
                 request::TASK => self.execute(header)?,
+                request::RUN => self.execute(header)?,
+                request::TELL => self.tell()?,
                 request::END => break,
                 kind => return Err(io::Error::other(format!("a request of unknown kind {kind}"))),
             }
@@ -215,7 +220,11 @@ impl<P: Port> Worker<P> {
     fn execute(&mut self, header: RequestHeader) -> io::Result<()> {
         let job = self.job.take().ok_or_else(|| io::Error::other("a task before its job"))?;
         let executed = match job.body {
+            Body::Call(function) if header.kind == request::RUN => {
+                self.call_run(&job, function, header)
+            }
             Body::Call(function) => self.call(&job, function, header),
+            _ if header.kind == request::RUN => Err(io::Error::other("a run of chunks")),
             Body::InPlace(function) => self.change_chunk(&job, function, header),
             Body::OutOfPlace(function) => self.map_chunk(&job, function, header),
         };
@@ -226,29 +235,27 @@ impl<P: Port> Worker<P> {
     fn call(&mut self, job: &Job, function: CallFn, header: RequestHeader) -> io::Result<()> {
         let len = header.len as usize;
         let argument = if self.inbox.holds(len) {
-            self.inbox.take(len)?
+            Argument::Encoded(self.inbox.take(len)?)
         } else {
-            let Some(room) = self.large_input.make(len) else {
-                return self.refuse(job, header, len, (ValueOf::Argument, len));
-            };
-            self.inbox.read_exact(room)?;
-            room
+            match function.room(len) {
+                Room::Here(mut room) => {
+                    self.inbox.read_exact(room.bytes_mut())?;
+                    Argument::Large(room)
+                }
+                Room::Nowhere => return self.refuse(job, header, len, (ValueOf::Argument, len)),
+                Room::Otherwise => {
+                    let Some(room) = self.large_input.make(len) else {
+                        return self.refuse(job, header, len, (ValueOf::Argument, len));
+                    };
+                    self.inbox.read_exact(room)?;
+                    Argument::Encoded(room)
+                }
+            }
         };
         self.status.begin(header.tag, job.is_timed);
-        let start = self.outbox.len();
-        self.outbox.extend_from_slice(&[0; size_of::<ReplyHeader>()]);
-        let outcome = function.call(argument, &mut self.outbox);
-        match outcome {
-            Ok(()) => {
-                let len = self.outbox.len() - start - size_of::<ReplyHeader>();
-                let header = ReplyHeader { kind: reply::DONE, tag: header.tag, len: len as u64 };
-                self.outbox[start..][..size_of::<ReplyHeader>()]
-                    .copy_from_slice(bytemuck::bytes_of(&header));
-            }
-            Err(failure) => {
-                self.outbox.truncate(start);
-                self.say_failure(reply::FAILED, header.tag, failure);
-            }
+        let call = |result: &mut Vec<u8>| function.call(argument, result);
+        if let Some(large) = self.outbox.say_output(header.tag, call) {
+            self.outbox.write_with(large.bytes(), &mut self.inbox.port)?;
         }
         self.executed_one(header)
     }
@@ -298,7 +305,11 @@ impl<P: Port> Worker<P> {
     ) -> io::Result<()> {
         self.inbox.skip(unread)?;
         self.status.begin(header.tag, job.is_timed);
-        self.say_failure(reply::FAILED, header.tag, Failure::of(what, &Error::no_memory(bytes)));
+        self.outbox.say_failure(
+            reply::FAILED,
+            header.tag,
+            Failure::of(what, &Error::no_memory(bytes)),
+        );
         self.executed_one(header)
     }
 
@@ -309,17 +320,15 @@ impl<P: Port> Worker<P> {
         outcome: Result<(), TaskPanic>,
     ) -> io::Result<()> {
         match outcome {
-            Err(panic) => self.say_failure(reply::FAILED, header.tag, panic.into()),
+            Err(panic) => self.outbox.say_failure(reply::FAILED, header.tag, panic.into()),
             Ok(()) => {
-                self.say(reply::DONE, header.tag, len);
+                self.outbox.say(reply::DONE, header.tag, len);
                 let chunk = self.output.first(len);
                 if len < OUTBOX_BYTES {
-                    self.outbox.extend_from_slice(chunk);
+                    self.outbox.bytes.extend_from_slice(chunk);
                 } else {
                     // Written from where it lies.
-                    self.inbox.port.write_all(&self.outbox)?;
-                    self.outbox.clear();
-                    self.inbox.port.write_all(chunk)?;
+                    self.outbox.write_with(chunk, &mut self.inbox.port)?;
                 }
             }
         }
@@ -331,58 +340,78 @@ impl<P: Port> Worker<P> {
         self.executed += 1;
         if self.inbox.is_empty() {
             // Once for all that came together: the clock is not free.
-            let busy_ns = self.since.elapsed().as_nanos() as u64;
-            let report = PaceReport { tasks: mem::take(&mut self.executed), busy_ns };
-            self.say(reply::PACE, 0, size_of::<PaceReport>());
-            self.outbox.extend_from_slice(bytemuck::bytes_of(&report));
+            self.say_pace();
         }
-        if self.writes_at_once || self.outbox.len() >= OUTBOX_BYTES {
+        if self.writes_at_once || self.outbox.bytes.len() >= OUTBOX_BYTES {
             self.write()?;
         }
         self.status.end(header.tag);
         Ok(())
     }
 
-    fn say(&mut self, kind: u32, tag: Tag, len: usize) {
-        let header = ReplyHeader { kind, tag, len: len as u64 };
-        self.outbox.extend_from_slice(bytemuck::bytes_of(&header));
+    /// Calls the function with each of the arguments.
+    fn call_run(&mut self, job: &Job, function: CallFn, header: RequestHeader) -> io::Result<()> {
+        let run = self.inbox.take(size_of::<RunHeader>())?;
+        let RunHeader { count, size } = bytemuck::pod_read_unaligned(run);
+        let bytes = count as usize * size as usize;
+        if count == 0 || bytes > MOST_RUN_BYTES {
+            return Err(io::Error::other(format!("a run of {count} tasks of {size} bytes")));
+        }
+        if self.writes_at_once {
+            for place in 0..count {
+                let tag = header.tag.wrapping_add(place);
+                let len = u64::from(size);
+                self.call(job, function, RequestHeader { tag, len, kind: request::TASK })?;
+            }
+            return self.tell();
+        }
+        let arguments = &mut self.arguments[..bytes];
+        self.inbox.read_exact(arguments)?;
+        let mut run = Run {
+            arguments,
+            count: count as usize,
+            done: 0,
+            first: header.tag,
+            status: self.status,
+            is_timed: job.is_timed,
+        };
+        while !run.is_over() {
+            function.go_on(&mut run, &mut self.outbox);
+            if self.outbox.bytes.len() >= OUTBOX_BYTES {
+                self.outbox.write_with(&[], &mut self.inbox.port)?;
+            }
+        }
+        self.executed += u64::from(count);
+        self.tell()
     }
 
-    fn say_failure(&mut self, kind: u32, tag: Tag, failure: Failure) {
-        let bytes = postcard::to_stdvec(&failure.cut()).expect("texts can be encoded");
-        self.say(kind, tag, bytes.len());
-        self.outbox.extend_from_slice(&bytes);
+    /// The parent learns of what is done, although there is more to do: it has
+    /// the time of that to think of something.
+    fn tell(&mut self) -> io::Result<()> {
+        if self.executed > 0 {
+            self.say_pace();
+        }
+        self.flush()
+    }
+
+    fn say_pace(&mut self) {
+        let now = Instant::now();
+        let busy_ns = (now - mem::replace(&mut self.since, now)).as_nanos() as u64;
+        let report = PaceReport { tasks: mem::take(&mut self.executed), busy_ns };
+        self.outbox.say_pace(report);
     }
 
     /// Whoever reads the stream finds it there.
     fn write(&mut self) -> io::Result<()> {
-        self.inbox.port.write_all(&self.outbox)?;
-        self.outbox.clear();
-        // One large result must not be paid for as long as the worker lives.
-        self.outbox.shrink_to(16 * OUTBOX_BYTES);
-        Ok(())
+        self.outbox.write_with(&[], &mut self.inbox.port)
     }
 
     /// The parent learns of what is there.
     fn flush(&mut self) -> io::Result<()> {
-        if !self.outbox.is_empty() {
+        if !self.outbox.bytes.is_empty() {
             self.write()?;
         }
         self.inbox.port.flush()
-    }
-}
-
-impl Failure {
-    /// With texts short enough for [`MAX_FAILURE`].
-    fn cut(mut self) -> Self {
-        let texts = match &mut self {
-            Self::Panicked { message, backtrace } => [Some(message), backtrace.as_mut()],
-            Self::Value { why, .. } => [Some(why), None],
-        };
-        for text in texts.into_iter().flatten() {
-            text.truncate(text.floor_char_boundary(MAX_FAILURE / 2 - 64));
-        }
-        self
     }
 }
 

@@ -118,6 +118,8 @@ impl TransportStream for RingStream {
         !is_ready
     }
 
+    const LOOK_COST: u32 = 1;
+
     fn has_news(&self) -> bool {
         self.replies.has_news(self.lane(Direction::Replies)) || self.has_left()
     }

@@ -190,7 +190,7 @@ impl<P: Port> Write for FaultyPort<P> {
     }
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.write(parts.iter().find(|part| !part.is_empty()).map_or(&[], |part| part))
+        self.write(&parts.iter().flat_map(|part| &**part).copied().collect::<Vec<_>>())
     }
 
     fn flush(&mut self) -> io::Result<()> {

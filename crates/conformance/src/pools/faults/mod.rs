@@ -11,6 +11,7 @@ mod healing;
 mod policy;
 mod resources;
 mod rubbish;
+mod runs;
 mod steps;
 
 use multiproc::{
@@ -22,7 +23,9 @@ use nix::{
     unistd::Pid,
 };
 
-pub use self::{deadlines::*, ends::*, healing::*, policy::*, resources::*, rubbish::*, steps::*};
+pub use self::{
+    deadlines::*, ends::*, healing::*, policy::*, resources::*, rubbish::*, runs::*, steps::*,
+};
 
 fn square(x: u64) -> u64 {
     x * x

@@ -27,6 +27,7 @@ fn header(kind: u32, tag: u32, len: u64) -> Misdeed {
 const DONE: u32 = 2;
 const FAILED: u32 = 3;
 const PACE: u32 = 4;
+const RUN: u32 = 6;
 
 /// A worker's first answer is rubbish.
 fn check_rubbish<T: Bulk>(method: StartMethod, what: Misdeed) {
@@ -63,7 +64,7 @@ pub fn an_answer_of_no_known_kind_is_the_error_of_its_task<T: Bulk>(method: Star
 }
 
 pub fn an_answer_that_says_it_is_endless_is_the_error_of_its_task<T: Bulk>(method: StartMethod) {
-    for kind in [DONE, FAILED, PACE] {
+    for kind in [DONE, FAILED, PACE, RUN] {
         check_rubbish::<T>(method, header(kind, 1, 1 << 60));
     }
 }
@@ -71,6 +72,10 @@ pub fn an_answer_that_says_it_is_endless_is_the_error_of_its_task<T: Bulk>(metho
 pub fn an_answer_to_what_was_not_asked_is_the_error_of_its_task<T: Bulk>(method: StartMethod) {
     check_rubbish::<T>(method, header(DONE, 2, 0));
     check_rubbish::<T>(method, header(FAILED, 77, 1));
+    check_rubbish::<T>(method, header(RUN, 2, 16));
+    // The header of the true answer follows, which says nothing of a run.
+    check_rubbish::<T>(method, header(RUN, 1, 16));
+    check_rubbish::<T>(method, header(RUN, 1, 8));
 }
 
 pub fn an_answer_that_cannot_be_decoded_is_the_error_of_its_task<T: Bulk>(method: StartMethod) {

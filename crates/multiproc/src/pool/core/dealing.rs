@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use super::Core;
 use crate::pool::{
     jobs::{JobId, Jobs},
+    lane::Appetite,
     member::Member,
     transport::{Stream, Transport},
 };
@@ -57,10 +58,12 @@ impl<T: Transport> Core<T> {
                 let left = usize::try_from(self.jobs.waiting()).unwrap_or(usize::MAX);
                 let Some(next) = self.jobs.next() else { return };
                 let series = next.kinship.series;
-                let more = member.lane.appetite(&next, left / (2 * workers));
-                let more =
-                    if next.chunk_len.is_some() { more } else { more.min(left.div_ceil(workers)) };
-                give(more, series, member, &mut self.jobs, self.config.max_tasks.map(u64::from));
+                let mut appetite = member.lane.appetite(&next, left / (2 * workers));
+                if next.chunk_len.is_none() {
+                    appetite.tasks = appetite.tasks.min(left.div_ceil(workers));
+                }
+                let most_in_life = self.config.max_tasks.map(u64::from);
+                give(appetite, series, member, &mut self.jobs, most_in_life);
             }
             if self.jobs.waiting() == before {
                 return;
@@ -69,23 +72,23 @@ impl<T: Transport> Core<T> {
     }
 }
 
-/// Gives `member` at most `most` tasks of `series`, as long as they come next,
+/// Gives `member` at most so many tasks of `series`, as long as they come next,
 /// and no more than `most_in_life` since its birth.
 fn give<S: Stream>(
-    most: usize,
+    Appetite { tasks, at_a_time }: Appetite,
     series: u64,
     member: &mut Member<S>,
     jobs: &mut Jobs,
     most_in_life: Option<u64>,
 ) {
     let allowance = most_in_life.map_or(u64::MAX, |most| most - member.given);
-    let mut left = usize::try_from(allowance).unwrap_or(usize::MAX).min(most);
+    let mut left = usize::try_from(allowance).unwrap_or(usize::MAX).min(tasks);
     while left > 0 {
         let is_next = jobs.next().is_some_and(|next| next.kinship.series == series);
         if !is_next {
             break;
         }
-        let staged = member.lane.stage_tasks(jobs, left);
+        let staged = member.lane.stage_tasks(jobs, left.min(at_a_time));
         if staged == 0 {
             break;
         }

@@ -17,6 +17,7 @@ use super::{
     jobs::{JobId, Jobs, Order},
     lane::Broken,
     member::Member,
+    patience::Patience,
     transport::Transport,
 };
 use crate::{
@@ -42,6 +43,7 @@ pub(super) struct Core<T: Transport> {
     failure: Option<Error>,
     owner: u32,
     tallies: Tallies,
+    patience: Patience,
     /// Since somebody last went to sleep on them.
     has_new_members: bool,
 }
@@ -74,6 +76,7 @@ impl<T: Transport> Core<T> {
             failure: None,
             owner: this_process(),
             tallies: Tallies::default(),
+            patience: Patience::default(),
             has_new_members: false,
         };
         for seat in 0..core.config.workers.get() {

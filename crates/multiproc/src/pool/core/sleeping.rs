@@ -20,12 +20,20 @@ pub(in crate::pool) struct Sleep {
 }
 
 impl Sleep {
+    /// Whether the bell is what has woken the sleeper, perhaps among others.
+    pub(in crate::pool) fn has_rung(&self) -> bool {
+        self.fds[BELL].revents != 0
+    }
+
     /// Processes that have ended.
     pub(in crate::pool) fn dead(&self) -> Vec<i32> {
         let dead = self.sentinels.iter().filter(|(place, _)| self.fds[*place].revents != 0);
         dead.map(|&(_, pid)| pid).collect()
     }
 }
+
+/// The bell's place among the descriptors.
+const BELL: usize = 0;
 
 impl<T: Transport> Core<T> {
     /// Whether whoever sleeps on the workers must look up: there are other
@@ -77,18 +85,14 @@ impl<T: Transport> Core<T> {
 
     /// Looks for news a while, if there is a core to spare for that. Whether
     /// there are none.
-    fn look_around(&self) -> bool {
-        let is_busy = |member: &Member<T::Stream>| member.lane.in_flight_len() > 0;
-        if !self.members.iter().any(is_busy) {
+    fn look_around(&mut self) -> bool {
+        let is_busy = |member: &&Member<T::Stream>| member.lane.in_flight_len() > 0;
+        let busy: Vec<_> = self.members.iter().filter(is_busy).collect();
+        if busy.is_empty() {
             return true;
         }
-        for _ in 0..self.config.spins.parent {
-            if self.members.iter().any(|member| member.lane.stream().has_news()) {
-                return false;
-            }
-            std::hint::spin_loop();
-        }
-        true
+        let looks = self.config.spins.parent / T::Stream::LOOK_COST;
+        !self.patience.look(looks, || busy.iter().any(|member| member.lane.stream().has_news()))
     }
 
     /// When somebody must look even if nothing happens.

@@ -27,7 +27,7 @@ use crate::Error;
 /// A job's place in the table. It is not given to another job before the
 /// first is done and collected or abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct JobId(u32);
+pub(crate) struct JobId(pub(in crate::pool) u32);
 
 /// Jobs, and the queue of those that have tasks which nobody was given.
 #[derive(Default)]

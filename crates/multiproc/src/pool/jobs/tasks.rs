@@ -6,22 +6,52 @@ use crate::{
     pool::{
         frame::{Failure, ValueOf, job},
         lane::TaskId,
-        work::Loss,
+        large::{Large, Room},
+        work::{Loss, RunShape},
     },
 };
 
+/// The end of an input.
+pub(crate) struct Direct<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// See [`Work::is_lent`](crate::pool::work::Work::is_lent).
+    pub(crate) is_lent: bool,
+}
+
 impl Jobs {
-    pub(crate) fn direct(&self, id: TaskId) -> Option<&[u8]> {
+    /// The end of the task's input, if it is written from where it lies, and
+    /// still does although the job may have been cancelled.
+    pub(crate) fn direct(&self, id: TaskId) -> Option<Direct<'_>> {
         match &self.job(id.job).outcome {
-            Outcome::Work(work) => work.direct(id.task),
+            Outcome::Work(work) | Outcome::Failed(_, Some(work)) => {
+                let is_lent = work.is_lent();
+                work.direct(id.task).map(|bytes| Direct { bytes, is_lent })
+            }
             _ => None,
         }
+    }
+
+    /// Room for the output of the task, which has so many bytes.
+    pub(crate) fn room(&self, id: TaskId, bytes: usize) -> Room {
+        match &self.job(id.job).outcome {
+            Outcome::Work(work) => work.room(id.task, bytes),
+            _ => Room::Otherwise,
+        }
+    }
+
+    /// The output of a task, which was read to the room for it.
+    pub(crate) fn done_large(&mut self, id: TaskId, output: Box<dyn Large>) {
+        // Otherwise cancelled: nobody wants it.
+        if let Outcome::Work(work) = &mut self.job_mut(id.job).outcome {
+            work.accept_large(id.task, output);
+        }
+        self.answered(id.job);
     }
 
     /// More bytes than this cannot be the output of the task.
     pub(crate) fn largest_output(&self, id: TaskId) -> usize {
         match self.job(id.job).function.header.kind {
-            job::IN_PLACE => self.direct(id).map_or(0, <[u8]>::len),
+            job::IN_PLACE => self.direct(id).map_or(0, |direct| direct.bytes.len()),
             _ => memory::physical(),
         }
     }
@@ -44,6 +74,29 @@ impl Jobs {
             self.finished(id.job);
         }
         accepted.is_ok()
+    }
+
+    /// How tasks of the job travel in runs, if they do and somebody still wants
+    /// what they compute.
+    pub(crate) fn run_shape(&self, id: JobId) -> Option<RunShape> {
+        match &self.job(id).outcome {
+            Outcome::Work(work) => work.run_shape(),
+            _ => None,
+        }
+    }
+
+    /// The outputs of `count` tasks from `first` on, which have its
+    /// [shape](Self::run_shape).
+    pub(crate) fn done_run(&mut self, first: TaskId, count: u64, outputs: &[u8]) {
+        let job = self.job_mut(first.job);
+        // Otherwise cancelled: nobody wants them.
+        if let Outcome::Work(work) = &mut job.outcome {
+            work.accept_run(first.task, outputs);
+        }
+        job.left -= count;
+        if job.left == 0 && !job.is_open {
+            self.finished(first.job);
+        }
     }
 
     /// A worker has told why a task has no output.

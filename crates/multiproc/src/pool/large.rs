@@ -1,0 +1,130 @@
+//! Vectors of plain data that are too large to be copied once more: they are
+//! written from where they lie, and read to where they are to lie.
+
+use std::any::{Any, TypeId};
+
+use bytemuck::Pod;
+
+use super::plain::{for_each_plain_type, same};
+use crate::memory::prefer_huge_pages;
+
+/// A vector with more bytes than this is large. To copy a smaller one costs
+/// less than system calls of its own.
+pub(super) const LARGE_BYTES: usize = 64 * 1024;
+
+/// A vector of plain data.
+pub(crate) trait Large: Send {
+    fn bytes(&self) -> &[u8];
+    fn bytes_mut(&mut self) -> &mut [u8];
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<P: Pod + Send> Large for Vec<P> {
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(self)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(self)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// Room for a large value.
+pub(crate) enum Room {
+    Here(Box<dyn Large>),
+    /// There is not so much memory.
+    Nowhere,
+    /// Values of this type, or of so many bytes, are not read to where they are
+    /// to lie.
+    Otherwise,
+}
+
+/// Room for a `T` with `bytes` bytes. As the system takes memory when it is
+/// written, what never comes costs none.
+pub(super) fn room<T: 'static>(bytes: usize) -> Room {
+    macro_rules! room {
+        ($($plain:ty)+) => {
+            $(
+                if TypeId::of::<T>() == TypeId::of::<Vec<$plain>>() {
+                    return zeros::<$plain>(bytes);
+                }
+            )+
+        };
+    }
+    if bytes > LARGE_BYTES {
+        for_each_plain_type!(room);
+    }
+    Room::Otherwise
+}
+
+fn zeros<P: Pod + Send>(bytes: usize) -> Room {
+    if !bytes.is_multiple_of(size_of::<P>()) {
+        return Room::Otherwise;
+    }
+    match bytemuck::allocation::try_zeroed_vec::<P>(bytes / size_of::<P>()) {
+        Ok(mut zeros) => {
+            prefer_huge_pages(bytemuck::cast_slice_mut(&mut zeros));
+            Room::Here(Box::new(zeros))
+        }
+        Err(()) => Room::Nowhere,
+    }
+}
+
+/// What was read to the [`room`] for a `T`.
+pub(super) fn unwrap<T: 'static>(large: Box<dyn Large>) -> T {
+    *large.into_any().downcast().expect("there was room for a value of this type")
+}
+
+/// The value, if it is large; otherwise as it was.
+pub(super) fn wrap<T: 'static>(value: T) -> Result<Box<dyn Large>, T> {
+    macro_rules! wrap {
+        ($($plain:ty)+) => {
+            $(
+                if TypeId::of::<T>() == TypeId::of::<Vec<$plain>>() {
+                    let values: Vec<$plain> = same(value);
+                    return if size_of_val(&*values) > LARGE_BYTES {
+                        Ok(Box::new(values))
+                    } else {
+                        Err(same(values))
+                    };
+                }
+            )+
+        };
+    }
+    for_each_plain_type!(wrap);
+    Err(value)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_to_a_room_is_the_value() {
+        let Room::Here(mut room) = room::<Vec<u32>>(LARGE_BYTES + 4) else { panic!("no room") };
+        room.bytes_mut()[4..8].copy_from_slice(&7u32.to_ne_bytes());
+        let value: Vec<u32> = unwrap(room);
+        assert_eq!((value.len(), value[1]), (LARGE_BYTES / 4 + 1, 7));
+        let Ok(wrapped) = wrap(value) else { panic!("it is large") };
+        assert_eq!(wrapped.bytes().len(), LARGE_BYTES + 4);
+    }
+
+    #[test]
+    fn other_values_have_no_room() {
+        assert!(matches!(room::<Vec<u32>>(LARGE_BYTES), Room::Otherwise));
+        assert!(matches!(room::<Vec<u32>>(LARGE_BYTES + 1), Room::Otherwise));
+        assert!(matches!(room::<String>(LARGE_BYTES + 4), Room::Otherwise));
+        assert!(matches!(wrap(vec![0u8; LARGE_BYTES]), Err(same) if same.len() == LARGE_BYTES));
+        assert!(wrap("text".to_owned()).is_err());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes the memory")]
+    fn too_large_values_have_no_room() {
+        assert!(matches!(room::<Vec<u8>>(isize::MAX as usize), Room::Nowhere));
+    }
+}
