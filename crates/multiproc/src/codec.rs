@@ -33,7 +33,7 @@ thread_local! {
 /// Encodes a value and collects the descriptors of the handles in it.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Encoded> {
     let (mut bytes, mut failure) = (Vec::new(), None);
-    let sink = Appending { bytes: &mut bytes, failure: &mut failure };
+    let sink = Appending { bytes: &mut bytes, failure: &mut failure, most: usize::MAX };
     let descriptors = encode_to(value, sink).map_err(|error| failure.unwrap_or(error))?;
     Ok(Encoded { bytes, descriptors })
 }
@@ -56,9 +56,19 @@ pub(crate) fn encode_plain_into<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut Vec<u8>,
 ) -> Result<()> {
+    encode_plain_within(value, buffer, usize::MAX)
+}
+
+/// The same, if the buffer has not more than `most` bytes then; stops as soon
+/// as it would.
+pub(crate) fn encode_plain_within<T: Serialize + ?Sized>(
+    value: &T,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> Result<()> {
     let before = buffer.len();
     let mut failure = None;
-    let sink = Appending { bytes: &mut *buffer, failure: &mut failure };
+    let sink = Appending { bytes: &mut *buffer, failure: &mut failure, most };
     let (result, _) = with_list(&OUTGOING, None, || postcard::serialize_with_flavor(value, sink));
     result.map_err(|error| {
         buffer.truncate(before);
@@ -71,16 +81,26 @@ struct Appending<'a> {
     bytes: &'a mut Vec<u8>,
     /// What postcard's error type has no room for.
     failure: &'a mut Option<Error>,
+    /// Bytes that there may be.
+    most: usize,
 }
 
 impl Appending<'_> {
     #[inline]
     fn make_room(&mut self, more: usize) -> postcard::Result<()> {
-        make_room(self.bytes, more).map_err(|error| {
+        let room = within(self.most, self.bytes.len() + more);
+        room.and_then(|()| make_room(self.bytes, more)).map_err(|error| {
             *self.failure = Some(error);
             postcard::Error::SerializeBufferFull
         })
     }
+}
+
+/// Whether so many bytes are not more than `most`.
+#[inline]
+pub(crate) fn within(most: usize, len: usize) -> Result<()> {
+    let is_within = len <= most;
+    is_within.then_some(()).ok_or(Error::TooLarge { what: "bytes", got: len, most })
 }
 
 /// Makes room for `more` bytes in `bytes`, or says that there is none.

@@ -12,11 +12,15 @@ use std::{
 
 use bytemuck::{AnyBitPattern, NoUninit, Pod};
 
-use crate::code::{Place, Purpose, conjure};
+use crate::{
+    bulk::Strip,
+    code::{Place, Purpose, conjure},
+};
 
 /// A task as a worker sees it: bytes that all tasks of a job share (its
-/// context), this task's input, and where its output goes.
-type RawTask = fn(context: &[u8], input: &[u8], output: &mut [u8]);
+/// context), and chunks to execute it for, each with an input and a place for
+/// its output.
+type RawTask = fn(context: &[u8], chunks: &mut Strip<'_>);
 
 /// A function that workers can execute: a plain function or a closure that
 /// captures nothing.
@@ -40,9 +44,11 @@ impl TaskFn {
         F: Fn(C, &mut [T]) + Copy + Send + 'static,
     {
         Self {
-            run: |context, _, chunk| {
-                let context = bytemuck::pod_read_unaligned(context);
-                conjure::<F>()(context, bytemuck::cast_slice_mut(chunk));
+            run: |context, chunks| {
+                let (f, context) = (conjure::<F>(), bytemuck::pod_read_unaligned::<C>(context));
+                while let Some((_, chunk)) = chunks.next() {
+                    f(context, bytemuck::cast_slice_mut(chunk));
+                }
             },
         }
     }
@@ -59,11 +65,11 @@ impl TaskFn {
         F: Fn(C, &[I], &mut [O]) + Copy + Send + 'static,
     {
         Self {
-            run: |context, input, output| {
-                let context = bytemuck::pod_read_unaligned(context);
-                let (input, output) =
-                    (bytemuck::cast_slice(input), bytemuck::cast_slice_mut(output));
-                conjure::<F>()(context, input, output);
+            run: |context, chunks| {
+                let (f, context) = (conjure::<F>(), bytemuck::pod_read_unaligned::<C>(context));
+                while let Some((input, output)) = chunks.next() {
+                    f(context, bytemuck::cast_slice(input), bytemuck::cast_slice_mut(output));
+                }
             },
         }
     }
@@ -78,9 +84,12 @@ impl TaskFn {
         F: Fn(A) -> R + Copy + Send + 'static,
     {
         Self {
-            run: |_, argument, result| {
-                let value = conjure::<F>()(bytemuck::pod_read_unaligned(argument));
-                result.copy_from_slice(bytemuck::bytes_of(&value));
+            run: |_, chunks| {
+                let f = conjure::<F>();
+                while let Some((argument, result)) = chunks.next() {
+                    let value = f(bytemuck::pod_read_unaligned(argument));
+                    result.copy_from_slice(bytemuck::bytes_of(&value));
+                }
             },
         }
     }
@@ -104,7 +113,7 @@ impl TaskFn {
         Some(Self { run })
     }
 
-    /// Executes the task.
+    /// Executes the task once.
     ///
     /// # Errors
     ///
@@ -112,7 +121,12 @@ impl TaskFn {
     #[inline]
     pub fn run(self, context: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), TaskPanic> {
         // After a panic the output is not read.
-        TaskPanic::catch(|| (self.run)(context, input, output))
+        self.run_all(context, &mut Strip::one(input, output))
+    }
+
+    /// Executes the task for each of `chunks`, as far as none panics.
+    pub(crate) fn run_all(self, context: &[u8], chunks: &mut Strip<'_>) -> Result<(), TaskPanic> {
+        TaskPanic::catch(|| (self.run)(context, chunks))
     }
 }
 
@@ -162,6 +176,14 @@ impl TaskPanic {
                 print(info);
             }));
         });
+    }
+
+    /// The same as [`capture_caught`](Self::capture_caught), once, in a process
+    /// that executes tasks of its own pool.
+    pub(crate) fn capture_here() {
+        // A forked child inherits the hook along with this.
+        static CAPTURED: Once = Once::new();
+        CAPTURED.call_once(Self::capture_caught);
     }
 
     /// Makes this process keep the place and message of a panic inside of

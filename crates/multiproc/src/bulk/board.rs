@@ -59,10 +59,22 @@ impl Board {
 mod tests {
     use std::sync::Barrier;
 
-    use super::{super::claims::claim, *};
+    use super::{
+        super::claims::{Terms, claim},
+        *,
+    };
 
     fn board(participants: usize) -> Board {
         Board::over(SharedMemory::new(Board::size(participants)).unwrap(), participants).unwrap()
+    }
+
+    /// What participant `me` gets until there is nothing left.
+    fn claim_all(board: &Board, me: usize) -> Vec<u32> {
+        let mut claimed = Vec::new();
+        while let Some(mut lease) = claim(board.claims(), me, Terms::of(false)) {
+            claimed.extend(std::iter::from_fn(|| lease.next()));
+        }
+        claimed
     }
 
     #[test]
@@ -78,7 +90,7 @@ mod tests {
                     let (board, start) = (&board, &start);
                     move || {
                         start.wait();
-                        std::iter::from_fn(|| claim(board.claims(), me)).collect()
+                        claim_all(board, me)
                     }
                 };
                 let threads = [0, 1, 2, 3].map(|me| scope.spawn(participate(me)));
@@ -95,7 +107,7 @@ mod tests {
     fn one_participant_claims_what_is_meant_for_all() {
         let board = board(3);
         board.deal(10);
-        let mut claimed: Vec<u32> = std::iter::from_fn(|| claim(board.claims(), 1)).collect();
+        let mut claimed = claim_all(&board, 1);
         assert_eq!(claimed[..3], [3, 4, 5], "its own come first");
         claimed.sort_unstable();
         assert!(claimed.into_iter().eq(0..10));

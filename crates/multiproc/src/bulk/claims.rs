@@ -1,6 +1,8 @@
-//! Who executes which chunk: ranges that are claimed from the front by their
-//! owner and from the back by thieves, and what is left of them when one of
-//! those dies. See README.md.
+//! Who executes which chunk: ranges that are leased from the front by their
+//! owner and stolen from the back by thieves, and what is left of them when one
+//! of those dies. See README.md.
+
+use std::time::Duration;
 
 use super::word::Word;
 use crate::atomic::{
@@ -25,6 +27,9 @@ struct Open {
     range: Word,
     /// 0, or 1 + the participant who may move the back.
     grip: Word,
+    /// Not 0: somebody has nothing to do, and the owner is to give back what it
+    /// has leased and not begun. A hint.
+    wanted: Word,
 }
 
 /// What the owner alone changes, and whoever settles its affairs.
@@ -32,7 +37,8 @@ struct Open {
 #[repr(C, align(128))]
 struct Own {
     /// 0, or 1 + the chunk that it executes or is about to claim: the latter if
-    /// the range still begins with it.
+    /// the range still begins with it. What lies between it and the range is
+    /// leased and not begun.
     current: Word,
     /// Whom it is about to steal from.
     victim: Word,
@@ -47,6 +53,14 @@ const NOTHING: u64 = pack(u32::MAX, u32::MAX);
 /// How often a thief looks for a victim that nobody else has a grip on: some
 /// 20 µs, far longer than anybody has one who is not displaced or dead.
 const PATIENCE: u32 = if cfg!(loom) { 1 } else { 500 };
+
+/// A lease is this part of what is left in the range, so there is more to steal
+/// than to wait for, and the last leases are of one chunk.
+const SHARE: u32 = if cfg!(loom) { 2 } else { 8 };
+
+/// Most chunks in a lease. A claim costs some 10 ns, so of 64 chunks each pays
+/// next to nothing.
+const LONGEST_LEASE: u32 = 64;
 
 const fn pack(lo: u32, hi: u32) -> u64 {
     ((hi as u64) << 32) | lo as u64
@@ -68,6 +82,79 @@ enum Attempt {
     Nothing,
     /// Somebody has, and somebody else has a grip on it.
     Busy,
+    /// Somebody has leased what it has not begun, and was asked for it.
+    Leased,
+}
+
+/// How long chunks are leased, and who waits for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Most chunks in a lease.
+    longest: u32,
+    /// Whether a thief waits for what others have leased and not begun.
+    waits: bool,
+}
+
+impl Terms {
+    /// Chunks that are claimed one by one if they have deadlines: somebody who
+    /// waits for others' must not be taken for one who works.
+    pub(super) fn of(is_timed: bool) -> Self {
+        Self { longest: if is_timed { 1 } else { LONGEST_LEASE }, waits: !cfg!(loom) }
+    }
+
+    /// For the caller, who has others' deaths to look after.
+    pub(super) fn of_the_caller() -> Self {
+        Self { waits: false, ..Self::of(false) }
+    }
+}
+
+/// Chunks that a participant has claimed, to begin one by one.
+#[derive(Debug)]
+pub(crate) struct Lease<'a> {
+    claims: &'a Claims,
+    next: u32,
+    end: u32,
+}
+
+impl Lease<'_> {
+    /// The next chunk; the one before is done. `None` if there is none left.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        if self.next == self.end {
+            return None;
+        }
+        let chunk = self.next;
+        // Release: after all that was done of the last chunk. For a dead owner
+        // program order is what counts; the compiler must keep it.
+        self.claims.own.current.store(u64::from(chunk) + 1, Release);
+        if self.claims.open.wanted.load(Relaxed) != 0 {
+            self.give_rest_back();
+        }
+        self.next += 1;
+        Some(chunk)
+    }
+
+    /// The chunk that was begun last.
+    pub(super) fn current(&self) -> Option<u32> {
+        self.next.checked_sub(1)
+    }
+
+    /// The chunk after the last of the lease.
+    pub(super) fn end(&self) -> u32 {
+        self.end
+    }
+
+    /// Makes what is behind the next chunk part of the range again, for others
+    /// to steal.
+    #[cold]
+    fn give_rest_back(&mut self) {
+        self.claims.open.wanted.store(0, Relaxed);
+        let kept = self.next + 1;
+        // If not, somebody has written over the range.
+        if kept < self.end && self.claims.move_front_back(self.end, kept) {
+            self.end = kept;
+        }
+    }
 }
 
 impl Claims {
@@ -75,7 +162,7 @@ impl Claims {
     pub(super) fn new() -> Self {
         let word = || Word::new(0);
         Self {
-            open: Open { range: word(), grip: word() },
+            open: Open { range: word(), grip: word(), wanted: word() },
             own: Own { current: word(), victim: word(), loot: word() },
         }
     }
@@ -84,6 +171,7 @@ impl Claims {
     pub(super) fn deal(&self, lo: u32, hi: u32) {
         self.open.range.store(pack(lo, hi), Relaxed);
         self.open.grip.store(0, Relaxed);
+        self.open.wanted.store(0, Relaxed);
         self.own.current.store(0, Relaxed);
         self.own.loot.store(0, Relaxed);
     }
@@ -93,26 +181,44 @@ impl Claims {
         is_exhausted(self.open.range.load(Acquire))
     }
 
-    /// Claims the first chunk of its own range. The one that it had claimed
-    /// before is done.
+    /// Claims the first chunks of its own range. The one that it has executed
+    /// last is done.
     #[inline]
-    fn take(&self) -> Option<u32> {
+    fn take(&self, longest: u32) -> Option<Lease<'_>> {
         // Acquire: who sees that the back was moved sees who had the grip.
         let mut word = self.open.range.load(Acquire);
         loop {
             let (lo, hi) = unpack(word);
             if lo >= hi {
-                // Release: after all that was done of the last chunk. For a
-                // dead owner program order is what counts; the compiler must
-                // keep it.
+                // Release: as in `Lease::next`.
                 self.own.current.store(0, Release);
                 return None;
             }
             self.own.current.store(u64::from(lo) + 1, Release);
+            let end = lo + ((hi - lo) / SHARE).clamp(1, longest);
             // Release: after the store above. Acquire: as above, and who
             // claims a chunk that was given back sees it as it was restored.
-            match self.open.range.compare_exchange(word, pack(lo + 1, hi), AcqRel, Acquire) {
-                Ok(_) => return Some(lo),
+            match self.open.range.compare_exchange(word, pack(end, hi), AcqRel, Acquire) {
+                Ok(_) => return Some(Lease { claims: self, next: lo, end }),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Makes the range begin with `to` again if it begins with `from`: for the
+    /// owner, or whoever settles its affairs.
+    #[must_use]
+    fn move_front_back(&self, from: u32, to: u32) -> bool {
+        let mut word = self.open.range.load(Acquire);
+        loop {
+            let (lo, hi) = unpack(word);
+            if lo != from {
+                return false;
+            }
+            // Release: whoever claims them sees what was done to them.
+            match self.open.range.compare_exchange(word, pack(to, hi), AcqRel, Acquire) {
+                Ok(_) => return true,
+                // A thief lives.
                 Err(now) => word = now,
             }
         }
@@ -123,28 +229,31 @@ impl Claims {
     /// written over the range.
     #[must_use]
     pub(super) fn give_back(&self, chunk: u32) -> bool {
-        let mut word = self.open.range.load(Acquire);
-        loop {
-            let (lo, hi) = unpack(word);
-            if lo != chunk + 1 {
-                return false;
-            }
-            match self.open.range.compare_exchange(word, pack(chunk, hi), AcqRel, Acquire) {
-                Ok(_) => return true,
-                // A thief lives.
-                Err(now) => word = now,
-            }
+        self.move_front_back(chunk + 1, chunk)
+    }
+
+    /// Whether its owner has leased chunks that it has not begun; if so it is
+    /// asked to give them back.
+    fn ask(&self) -> bool {
+        let current = self.own.current.load(Relaxed);
+        let (front, _) = unpack(self.open.range.load(Relaxed));
+        // What is not the front of a range that was leased from is no reason
+        // to wait.
+        let has_rest = current != 0 && front != u32::MAX && u64::from(front) > current;
+        if has_rest {
+            self.open.wanted.store(1, Relaxed);
         }
+        has_rest
     }
 }
 
-/// Claims a chunk for participant `me`: of its own range, or else of another's.
-/// The one that it had claimed before is done.
+/// Claims chunks for participant `me`: of its own range, or else of another's.
+/// The one that it has executed last is done.
 #[inline]
-pub(super) fn claim(all: &[Claims], me: usize) -> Option<u32> {
+pub(super) fn claim(all: &[Claims], me: usize, terms: Terms) -> Option<Lease<'_>> {
     loop {
-        let taken = all[me].take();
-        if taken.is_some() || !steal(all, me) {
+        let taken = all[me].take(terms.longest);
+        if taken.is_some() || !steal(all, me, terms) {
             return taken;
         }
     }
@@ -153,15 +262,27 @@ pub(super) fn claim(all: &[Claims], me: usize) -> Option<u32> {
 /// Moves the back half of another's range to the exhausted one of `me`;
 /// whether there was one.
 #[cold]
-fn steal(all: &[Claims], me: usize) -> bool {
-    for _ in 0..PATIENCE {
+fn steal(all: &[Claims], me: usize, terms: Terms) -> bool {
+    let mut looks = 0;
+    loop {
         match try_to_steal(all, me) {
             Attempt::Stolen => return true,
             Attempt::Nothing => return false,
-            Attempt::Busy => std::hint::spin_loop(),
+            Attempt::Busy | Attempt::Leased if looks < PATIENCE => std::hint::spin_loop(),
+            Attempt::Leased if terms.waits => pause(looks - PATIENCE),
+            Attempt::Busy | Attempt::Leased => return false,
         }
+        looks += 1;
     }
-    false
+}
+
+/// Before a thief looks again for what somebody was asked for who does not
+/// look up, because one chunk takes so long: a fraction of the time that it
+/// has waited, as far as that goes.
+fn pause(pauses: u32) {
+    const SHORTEST: Duration = Duration::from_micros(10);
+    const LONGEST: Duration = Duration::from_millis(1);
+    std::thread::sleep((SHORTEST * pauses / 4).clamp(SHORTEST, LONGEST));
 }
 
 fn try_to_steal(all: &[Claims], me: usize) -> Attempt {
@@ -190,7 +311,13 @@ fn try_to_steal(all: &[Claims], me: usize) -> Attempt {
             return Attempt::Stolen;
         }
     }
-    found
+    // All of them: each gives back what it can spare.
+    let others = all.iter().enumerate().filter(|&(other, _)| other != me);
+    let leased = others.filter(|(_, claims)| claims.ask()).count();
+    match found {
+        Attempt::Nothing if leased > 0 => Attempt::Leased,
+        found => found,
+    }
 }
 
 /// Steals from `victim`, whom `me` has a grip on. Everything is announced, so
@@ -252,8 +379,10 @@ pub(super) fn settle(all: &[Claims], dead: usize) -> Option<u32> {
     let current = own.current.load(Relaxed);
     own.current.store(0, Relaxed);
     let current = u32::try_from(current.checked_sub(1)?).ok()?;
-    // It is the range's first if it was not claimed, and the one before that
-    // if it was: the owner alone moves the front.
+    // It is the range's first if it was not claimed, and before that if it
+    // was: the owner alone moves the front. What it had leased with it was not
+    // begun.
     let front = unpack(open.range.load(Acquire)).0;
-    (front == current.wrapping_add(1)).then_some(current)
+    let is_claimed = front > current && front != u32::MAX;
+    (is_claimed && all[dead].move_front_back(front, current + 1)).then_some(current)
 }

@@ -1,11 +1,13 @@
 //! A bulk job as its participants see it.
 
-use std::{
-    slice,
-    sync::atomic::{Ordering::SeqCst, compiler_fence},
-};
+use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
-use super::{board::Board, claims::claim, record::Failure};
+use super::{
+    board::Board,
+    claims::{Lease, Terms, claim},
+    record::Failure,
+    strip::{Side, Strip},
+};
 use crate::{SharedMemory, TaskFn, TaskPanic, current_process, pool};
 
 /// What is to be done, and where.
@@ -44,12 +46,8 @@ impl Stretch {
         (len <= memory.len()).then_some(Self { memory, stride, len })
     }
 
-    /// Where the chunk begins, and its length.
-    #[inline]
-    fn chunk(&self, chunk: u32) -> (*mut u8, usize) {
-        let start = (chunk as usize).saturating_mul(self.stride).min(self.len);
-        let len = self.stride.min(self.len - start);
-        (self.memory.base().as_ptr().wrapping_add(start), len)
+    fn side(&self) -> Side {
+        Side { base: self.memory.base().as_ptr(), stride: self.stride, len: self.len }
     }
 }
 
@@ -61,48 +59,62 @@ impl Job {
     /// # Panics
     ///
     /// If the board is damaged.
-    pub(super) fn participate(&self, me: usize) {
+    pub(super) fn participate(&self, me: usize, terms: Terms) {
+        self.participate_while(me, terms, &mut || true);
+    }
+
+    /// The same as long as `goes_on` says so, which is asked after each lease.
+    ///
+    /// # Panics
+    ///
+    /// If the board is damaged.
+    pub(super) fn participate_while(
+        &self,
+        me: usize,
+        terms: Terms,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) {
         let record = &self.board.records()[me];
         let status = pool::own_status().filter(|_| self.is_timed);
-        while let Some(chunk) = claim(self.board.claims(), me) {
-            assert!(chunk < self.chunks, "a claimed chunk is one of the job's");
+        let prepare = |chunk| {
             if let Some(status) = status {
                 status.begin_part();
                 record.note_begun(chunk);
             }
-            if self.undo.is_some() {
-                self.keep(chunk, me);
-            }
-            if let Err(panic) = self.execute(chunk) {
-                if self.undo.is_some() {
-                    self.undo(chunk, me);
-                }
+            self.keep(chunk, me);
+        };
+        let is_special = status.is_some() || self.undo.is_some();
+        let before = is_special.then_some(&prepare as &dyn Fn(u32));
+        while let Some(lease) = claim(self.board.claims(), me, terms) {
+            let mut strip = self.strip(lease, before);
+            // After a panic it goes on behind the chunk that has panicked.
+            while let Err(panic) = self.task.run_all(&self.context, &mut strip) {
+                let chunk = strip.current().expect("what panics was begun");
+                self.undo(chunk, me);
                 record.note_failure(chunk, panic.into());
+            }
+            if !goes_on() {
+                return;
             }
         }
     }
 
-    #[inline]
-    fn execute(&self, chunk: u32) -> Result<(), TaskPanic> {
-        let (output, output_len) = self.output.chunk(chunk);
-        let (input, input_len) =
-            self.input.as_ref().map_or((std::ptr::dangling_mut(), 0), |input| input.chunk(chunk));
-        // SAFETY: both are mapped (invariant of `Stretch`). The chunk is one of
-        // the job's (`participate`) and was claimed by this participant alone,
-        // and chunks do not overlap, so the exclusive reference is the only
-        // one: the parent keeps the arrays borrowed until nobody participates
-        // any more, and input and output are different arrays.
-        let (input, output) = unsafe {
-            (slice::from_raw_parts(input, input_len), slice::from_raw_parts_mut(output, output_len))
-        };
-        self.task.run(&self.context, input, output)
+    fn strip<'a>(&'a self, lease: Lease<'a>, before: Option<&'a dyn Fn(u32)>) -> Strip<'a> {
+        assert!(lease.end() <= self.chunks, "claimed chunks are the job's");
+        let input = self.input.as_ref().map(Stretch::side);
+        // SAFETY: both arrays are mapped (invariant of `Stretch`), as long as
+        // `self`. The chunks are the job's, and this participant alone has
+        // claimed them, as the protocol of claims has it; chunks do not
+        // overlap. The parent keeps the arrays borrowed until nobody
+        // participates any more, and input and output are different arrays.
+        unsafe { Strip::leased(input, self.output.side(), lease, before) }
     }
 
-    /// Keeps the bytes of a chunk that was claimed.
+    /// Keeps the bytes of a chunk that was claimed, if there is room for that.
     fn keep(&self, chunk: u32, me: usize) {
-        let (bytes, len) = self.output.chunk(chunk);
+        let (bytes, len) = self.output.side().chunk(chunk);
         let Some(room) = self.undo_room(me, len) else { return };
-        // SAFETY: the chunk is this participant's, see `execute`, and the room
+        // SAFETY: the chunk is this participant's, see `strip`, and the room
         // always is; they lie in different memory.
         unsafe { room.copy_from_nonoverlapping(bytes, len) };
         self.board.records()[me].note_undo(chunk);
@@ -114,7 +126,7 @@ impl Job {
     /// claimed: for the participant, or whoever settles its affairs.
     pub(super) fn undo(&self, chunk: u32, me: usize) {
         assert!(chunk < self.chunks, "the chunk is one of the job's");
-        let (bytes, len) = self.output.chunk(chunk);
+        let (bytes, len) = self.output.side().chunk(chunk);
         let Some(room) = self.undo_room(me, len) else { return };
         if self.board.records()[me].has_undo(chunk) {
             // SAFETY: as in `keep`; the participant has the chunk, or had it

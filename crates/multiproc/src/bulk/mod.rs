@@ -12,6 +12,7 @@ mod model;
 mod participations;
 mod record;
 mod region;
+mod strip;
 mod ticket;
 mod word;
 
@@ -19,3 +20,5 @@ pub use array::PoolArray;
 pub(crate) use attic::{clear as clear_attic, forget, keep};
 pub(crate) use calls::Halls;
 pub(crate) use region::{Region, RegionId, Wanted, version};
+pub(crate) use strip::Strip;
+pub(crate) use ticket::Participant;

@@ -1,6 +1,6 @@
 //! A bulk job as the table of jobs sees it: its tasks are participations.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     claims::{Claims, settle},
@@ -15,7 +15,7 @@ use crate::{
 
 /// The work of a bulk job. Task p is what participant p claims.
 pub(super) struct Participations {
-    job: Job,
+    job: Arc<Job>,
     /// Of the first participant.
     ticket: Ticket,
     /// How often a chunk is begun again whose worker died while it ran.
@@ -29,9 +29,21 @@ pub(super) struct Participations {
 }
 
 impl Participations {
-    pub(super) fn new(job: Job, ticket: Ticket, retries: u32) -> Self {
+    pub(super) fn new(job: Arc<Job>, ticket: Ticket, retries: u32) -> Self {
         let (charges, failures) = (HashMap::new(), Failures::default());
         Self { job, ticket, retries, charges, failures, trouble: None }
+    }
+
+    pub(super) fn job(&self) -> Arc<Job> {
+        Arc::clone(&self.job)
+    }
+
+    pub(super) fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    pub(super) fn participants(&self) -> usize {
+        self.ticket.participants as usize
     }
 
     /// The first error, once nobody participates any more.

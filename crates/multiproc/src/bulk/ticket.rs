@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attic,
     board::Board,
+    claims::Terms,
     job::{Job, Stretch},
     region::RegionId,
 };
@@ -35,6 +36,32 @@ pub(super) struct Part {
     pub(super) len: u64,
 }
 
+/// A worker that has been admitted to a bulk job.
+pub(crate) struct Participant {
+    job: Job,
+    me: usize,
+}
+
+impl Participant {
+    /// Who has an encoded ticket; an error is why it cannot participate.
+    ///
+    /// # Panics
+    ///
+    /// If the ticket makes no sense.
+    pub(crate) fn admit(ticket: &[u8]) -> Result<Self, String> {
+        postcard::from_bytes::<Ticket>(ticket).expect("a ticket").admit()
+    }
+
+    /// Claims and executes chunks until there is nothing left.
+    ///
+    /// # Panics
+    ///
+    /// If the board is damaged.
+    pub(crate) fn participate(&self) {
+        self.job.participate(self.me, Terms::of(self.job.is_timed));
+    }
+}
+
 impl Ticket {
     /// In a worker: participates. An error is why that was not possible.
     ///
@@ -42,6 +69,11 @@ impl Ticket {
     ///
     /// If the ticket makes no sense, or the board is damaged.
     pub(super) fn redeem(self) -> Result<(), String> {
+        self.admit()?.participate();
+        Ok(())
+    }
+
+    fn admit(self) -> Result<Participant, String> {
         let memory = |region: u64| attic::find(RegionId(region));
         let stretch = |part: Part| -> Result<Stretch, String> {
             let (stride, len) = (part.stride as usize, part.len as usize);
@@ -59,7 +91,6 @@ impl Ticket {
             is_timed: self.is_timed,
             context: self.context,
         };
-        job.participate(self.participant as usize);
-        Ok(())
+        Ok(Participant { job, me: self.participant as usize })
     }
 }

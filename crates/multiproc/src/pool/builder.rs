@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Pool, Statistics,
-    config::{Config, Initialiser, Pinning, Progress, Spins},
+    config::{Config, Initialiser, Pinning, Progress, Spins, Waiting},
     function::HookFn,
     jobs::Policy,
     shared::Shared,
@@ -54,6 +54,8 @@ impl<T: Transport> Default for Builder<T> {
             policy: Policy::default(),
             progress: None,
             spins: Spins::default(),
+            waiting: Waiting::default(),
+            caller_helps: false,
         };
         Self {
             workers: cpu_count().get(),
@@ -97,6 +99,18 @@ impl<T: Transport> Builder<T> {
     /// On which cores the workers run.
     pub fn pinning(mut self, pinning: Pinning) -> Self {
         self.pinning = pinning;
+        self
+    }
+
+    /// What the workers do that have nothing to do. Pools whose workers cannot
+    /// look for work without asking the system ignore it.
+    pub fn waiting(mut self, waiting: Waiting) -> Self {
+        self.config.waiting = waiting;
+        self
+    }
+
+    pub(crate) fn set_caller_helps(mut self, helps: bool) -> Self {
+        self.config.caller_helps = helps;
         self
     }
 
@@ -212,7 +226,7 @@ impl<T: Transport> Builder<T> {
     pub fn build(self) -> Result<Pool<T>> {
         let mut config = self.config;
         config.workers = NonZeroUsize::new(self.workers).ok_or(Error::NoWorkers)?;
-        config.spins = Spins::of(config.workers);
+        config.spins = Spins::of(config.workers, config.waiting);
         config.start_method = self.start_method.unwrap_or_else(settle_default);
         if config.policy.at_most_once && config.policy.retries > 0 {
             return Err(Error::RetriesAtMostOnce);

@@ -161,7 +161,7 @@ impl<T: Bulk> Pool<T> {
     }
 
     /// Calls `f` with `context`, each chunk of `chunk_len` elements of `input`
-    /// and the same chunk of `output`, one task a chunk.
+    /// and the same chunk of `output`, which is all zeros then, one task a chunk.
     ///
     /// # Errors
     ///

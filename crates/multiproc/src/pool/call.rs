@@ -53,8 +53,8 @@ impl Chunks {
 /// ```
 #[must_use = "it does nothing until one of its methods is called"]
 pub struct Call<'p, T: Transport> {
-    pool: &'p Pool<T>,
-    policy: Policy,
+    pub(super) pool: &'p Pool<T>,
+    pub(super) policy: Policy,
     ahead: Option<usize>,
 }
 
@@ -129,7 +129,10 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        self.begin_apply(f, argument).get()
+        match self.apply_at_once(f, &argument) {
+            Some(result) => result,
+            None => self.begin_apply(f, argument).get(),
+        }
     }
 
     /// See [`Pool::apply_async`].

@@ -24,6 +24,20 @@ pub enum Pinning {
     Cores(Vec<usize>),
 }
 
+/// What workers do that have nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// They sleep at once. Waking one costs some 50 µs between cores.
+    Park,
+    /// They look for work a while, if there is a core to spare for that, and
+    /// sleep then.
+    #[default]
+    Adaptive,
+    /// They look for work as long as the pool lives, which costs the time of as
+    /// many cores. See also [`Pool::hot`](super::Pool::hot).
+    Hot,
+}
+
 pub(super) struct Config {
     pub(super) workers: NonZeroUsize,
     pub(super) start_method: StartMethod,
@@ -41,6 +55,9 @@ pub(super) struct Config {
     pub(super) policy: Policy,
     pub(super) progress: Option<Progress>,
     pub(super) spins: Spins,
+    pub(super) waiting: Waiting,
+    /// Whether the caller executes chunks of bulk jobs too.
+    pub(super) caller_helps: bool,
 }
 
 /// Looks at an empty stream before sleeping.
@@ -48,6 +65,11 @@ pub(super) struct Config {
 pub(super) struct Spins {
     pub(super) worker: u32,
     pub(super) parent: u32,
+    /// Of somebody who waits for one worker while no more than those work for
+    /// whom there are cores.
+    pub(super) caller: u32,
+    /// How many cores there are.
+    pub(super) cores: usize,
 }
 
 /// What every worker runs before its first task.
@@ -77,18 +99,44 @@ const SPIN_WITHOUT: u32 = 200;
 
 impl Spins {
     /// For so many workers on the processors that there are.
-    pub(super) fn of(workers: NonZeroUsize) -> Self {
+    pub(super) fn of(workers: NonZeroUsize, waiting: Waiting) -> Self {
+        let cores = cpu_count().get();
+        if waiting == Waiting::Park {
+            return Self { cores, ..Self::default() };
+        }
         let (worker, parent) = match workers.cmp(&cpu_count()) {
             std::cmp::Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
             std::cmp::Ordering::Equal => (SPIN_WITHOUT, 0),
             // A spinner would hold up the work that it waits for.
             std::cmp::Ordering::Greater => (0, 0),
         };
-        Self { worker, parent }
+        Self { worker, parent, caller: SPIN_WITH_CORES_TO_SPARE, cores }
     }
 }
 
 impl Config {
+    /// The name of the worker in `seat`.
+    pub(super) fn name_of(&self, seat: usize) -> String {
+        format!("{}-{seat}", self.name)
+    }
+
+    /// Workers in the seats before this one are those who look for work all
+    /// the time: one fewer if the caller does the work of one.
+    pub(super) fn hot_seats(&self) -> usize {
+        self.workers.get() - usize::from(self.caller_helps && self.workers.get() > 1)
+    }
+
+    /// How often the worker in `seat` looks for work before it sleeps.
+    fn spins_of(&self, seat: usize) -> u32 {
+        // While the caller is awake it has the core of the worker that it
+        // stands in for.
+        let has_own_core = self.caller_helps && self.workers.get() <= self.spins.cores;
+        match has_own_core && seat < self.hot_seats() {
+            true => self.spins.caller,
+            false => self.spins.worker,
+        }
+    }
+
     /// What the worker in `seat` is born with.
     pub(super) fn inheritance(
         &self,
@@ -105,7 +153,7 @@ impl Config {
             transport_descriptors: streams.len(),
             initialiser: self.initialiser.as_ref().map(|hook| hook.token).zip(argument),
             exit_hook: self.exit_hook,
-            spin: self.spins.worker,
+            spin: self.spins_of(seat),
             writes_at_once: self.policy.at_most_once,
             wants_backtraces: self.wants_backtraces,
             memory_cap: self.memory_cap,

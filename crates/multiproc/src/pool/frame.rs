@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::status::Tag;
-use crate::Token;
+use crate::{Error, Token};
 
 /// Precedes every request.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -134,6 +134,21 @@ pub(crate) enum Failure {
         /// What was wrong.
         why: String,
     },
+}
+
+impl Failure {
+    /// The error of a task that has failed in this worker.
+    pub(crate) fn into_error(self, task: usize, (pid, name): (i32, &str)) -> Error {
+        match self {
+            Self::Panicked { message, backtrace } => {
+                Error::TaskPanicked { task, pid, name: name.to_owned(), message, backtrace }
+            }
+            Self::Value { what, why } => {
+                let what = if what == ValueOf::Argument { "argument" } else { "result" };
+                Error::TaskValue { task, what, why }
+            }
+        }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Calls a function, once or several times.
-type RawCall = fn(Errand<'_, '_>) -> Result<(), Failure>;
+type RawCall = fn(Invocation<'_, '_>) -> Result<(), Failure>;
 
 /// What a function is called with.
 pub(super) enum Argument<'a> {
@@ -28,7 +28,7 @@ pub(super) enum Argument<'a> {
 }
 
 /// How often a function is called, with what, and where what it returns is to go.
-enum Errand<'a, 'r> {
+enum Invocation<'a, 'r> {
     /// With one argument; the encoded result is appended, or put there if it is
     /// large.
     Once(Argument<'a>, &'a mut Vec<u8>, &'a mut Option<Box<dyn Large>>),
@@ -49,8 +49,8 @@ impl CallFn {
         R: Serialize + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        Self(|errand| match errand {
-            Errand::Once(argument, result, large) => {
+        Self(|invocation| match invocation {
+            Invocation::Once(argument, result, large) => {
                 let argument = match argument {
                     Argument::Encoded(bytes) => value::decode::<A>(bytes)
                         .map_err(|error| Failure::of(ValueOf::Argument, &error))?,
@@ -63,11 +63,11 @@ impl CallFn {
                 }
                 Ok(())
             }
-            Errand::Never(bytes, room) => {
+            Invocation::Never(bytes, room) => {
                 *room = large::room::<A>(bytes);
                 Ok(())
             }
-            Errand::Run(run, outbox) => {
+            Invocation::Run(run, outbox) => {
                 run.go_on(outbox, conjure::<F>());
                 Ok(())
             }
@@ -93,7 +93,7 @@ impl CallFn {
     pub(super) fn room(self, bytes: usize) -> Room {
         let mut room = Room::Otherwise;
         // It has no failure.
-        let _ = (self.0)(Errand::Never(bytes, &mut room));
+        let _ = (self.0)(Invocation::Never(bytes, &mut room));
         room
     }
 
@@ -106,8 +106,8 @@ impl CallFn {
     ) -> Result<Option<Box<dyn Large>>, Failure> {
         let before = result.len();
         let mut large = None;
-        let errand = Errand::Once(argument, result, &mut large);
-        let outcome = TaskPanic::catch(|| (self.0)(errand));
+        let invocation = Invocation::Once(argument, result, &mut large);
+        let outcome = TaskPanic::catch(|| (self.0)(invocation));
         match outcome.map_err(Failure::from).flatten() {
             Ok(()) => Ok(large),
             Err(failure) => {
@@ -121,7 +121,7 @@ impl CallFn {
     /// [`Run::go_on`].
     pub(super) fn go_on(self, run: &mut Run<'_>, outbox: &mut Outbox) {
         // Panics of tasks are caught there, and it has no other failure.
-        let _ = (self.0)(Errand::Run(run, outbox));
+        let _ = (self.0)(Invocation::Run(run, outbox));
     }
 }
 

@@ -63,6 +63,8 @@ enum Doom {
 pub(super) struct Remains {
     /// Why it is gone, for those whom that concerns.
     pub(super) error: Error,
+    /// The same for the task with this index.
+    pub(super) death: Box<dyn Fn(Option<u64>) -> Error>,
     /// Whether it was ready and had no task.
     pub(super) was_idle: bool,
     /// Whether it executed a task, which was charged.
@@ -95,6 +97,14 @@ impl<S: Stream> Member<S> {
     /// Whether it can be given tasks.
     pub(super) fn can_work(&self) -> bool {
         self.is_ready && !self.is_leaving && self.doom.is_none()
+    }
+
+    /// Whether it has nothing to do and can be given something.
+    pub(super) fn is_free(&self) -> bool {
+        self.can_work()
+            && self.lane.in_flight_len() == 0
+            && !self.lane.has_output()
+            && self.lane.stream().errand().is_none()
     }
 
     /// Reads what it has said, and enters it in `jobs`.
@@ -234,8 +244,8 @@ impl<S: Stream> Member<S> {
         let (status, hung_on) = self.await_end();
         let unfit = self.unfit.take();
         let has_spoken = self.is_ready || unfit.is_some();
-        let error = move |task: Option<TaskId>| {
-            let task = task.map(|id| id.task as usize);
+        let error = move |task: Option<u64>| {
+            let task = task.map(|task| task as usize);
             match (&why, &unfit) {
                 (_, Some(failure)) => {
                     let message = failure.to_string();
@@ -267,7 +277,7 @@ impl<S: Stream> Member<S> {
             }
         };
         let has_charged = self.settle(jobs, &error);
-        Remains { error: told, was_idle, has_charged, is_in_order }
+        Remains { error: told, death: Box::new(error), was_idle, has_charged, is_in_order }
     }
 
     /// How it ended, and whether it had to be killed for that.
@@ -281,7 +291,7 @@ impl<S: Stream> Member<S> {
     }
 
     /// Whether a task was charged.
-    fn settle(&self, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) -> bool {
+    fn settle(&self, jobs: &mut Jobs, error: &impl Fn(Option<u64>) -> Error) -> bool {
         let (executing, last) = match self.status.turn() {
             Turn::Executing(step) => (Some(step.tag), step.tag),
             Turn::Between(tag) => (None, tag),
@@ -299,7 +309,7 @@ impl<S: Stream> Member<S> {
                 has_charged = true;
                 self.charge(task, jobs, error);
             } else if was_begun && jobs.policy(task.job).at_most_once {
-                jobs.fail(task, error(Some(task)));
+                jobs.fail(task, error(Some(task.task)));
             } else {
                 jobs.give_back(task);
             }
@@ -307,11 +317,9 @@ impl<S: Stream> Member<S> {
         has_charged
     }
 
-    fn charge(&self, id: TaskId, jobs: &mut Jobs, error: &impl Fn(Option<TaskId>) -> Error) {
+    fn charge(&self, id: TaskId, jobs: &mut Jobs, error: &impl Fn(Option<u64>) -> Error) {
         match self.doom {
-            None | Some(Doom::Still) => {
-                jobs.charge(id, true, &|task| error(Some(TaskId { task, ..id })))
-            }
+            None | Some(Doom::Still) => jobs.charge(id, true, &|task| error(Some(task))),
             Some(Doom::Cancelled) => jobs.fail(id, Error::Cancelled),
             Some(Doom::TooLong(limit)) => {
                 let (pid, name) = (self.child.pid(), self.child.name());

@@ -11,6 +11,8 @@ mod bulk;
 mod call;
 mod config;
 mod core;
+mod errand;
+mod express;
 mod frame;
 mod function;
 mod inbox;
@@ -44,7 +46,8 @@ pub use self::{
     builder::Builder,
     bulk::Bulk,
     call::{Call, Chunks},
-    config::Pinning,
+    config::{Pinning, Waiting},
+    express::Hot,
     patience::Patience,
     star::Star,
     statistics::{Statistics, WorkerStatistics},
@@ -53,6 +56,8 @@ pub use self::{
     worker::is_asked_to_stop,
 };
 pub(crate) use self::{
+    errand::Errands,
+    express::Posted,
     work::{Failures, Loss, Work},
     worker::own_status,
 };
@@ -268,7 +273,7 @@ impl<T: Transport> Pool<T> {
         if !self.shared.look(|core| core.is_closed()) {
             return Err(Error::PoolOpen);
         }
-        self.shared.wait(None, |core| core.jobs.unfinished() == 0);
+        self.shared.wait(None, |core| core.jobs.unfinished() == 0 && !core.has_errands());
         self.shared.with(core::Core::dismiss);
         let patience = Instant::now() + SHUTDOWN_PATIENCE;
         self.shared.wait(Some(patience), |core| core.has_ended());

@@ -109,7 +109,7 @@ impl Outbox {
 
 impl Failure {
     /// With texts short enough for [`MAX_FAILURE`].
-    fn cut(mut self) -> Self {
+    pub(super) fn cut(mut self) -> Self {
         let texts = match &mut self {
             Self::Panicked { message, backtrace } => [Some(message), backtrace.as_mut()],
             Self::Value { why, .. } => [Some(why), None],

@@ -5,7 +5,7 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
 };
 
-use crate::Result;
+use crate::{Result, ring::Window};
 
 /// How a pool's requests reach its workers and their replies come back.
 ///
@@ -15,6 +15,10 @@ use crate::Result;
 pub trait Transport: Send + Sync + Sized + 'static {
     /// Prefix of the workers' names, unless the builder is given another.
     const NAME: &'static str;
+
+    /// Whether its streams can be [posted](Stream::post) errands.
+    #[doc(hidden)]
+    const HAS_ERRANDS: bool = false;
 
     /// The parent's side of one worker's streams.
     type Stream: Stream;
@@ -102,6 +106,48 @@ pub trait Stream: Send {
     /// Whether there is something to read. Whoever can spare a core looks a
     /// while before it sleeps.
     fn has_news(&self) -> bool;
+
+    /// Past the stream, has the worker do something short as soon as it looks
+    /// for requests; it is not woken. False if this kind of stream cannot, or
+    /// has not [forgotten](Self::forget_errand) its last errand.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    #[doc(hidden)]
+    fn post(&mut self, errand: u64, question: &[u8]) -> io::Result<bool> {
+        let _ = (errand, question);
+        Ok(false)
+    }
+
+    /// The errand that was posted and not forgotten.
+    #[doc(hidden)]
+    fn errand(&self) -> Option<u64> {
+        None
+    }
+
+    /// Nobody waits for the errand any more, which is done or revoked.
+    #[doc(hidden)]
+    fn forget_errand(&mut self) {}
+
+    /// Where errands can be watched.
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "for this crate's own kinds of pools")]
+    fn window(&self) -> Option<Window> {
+        None
+    }
+
+    /// Whether the worker sleeps, as far as one can see.
+    #[doc(hidden)]
+    fn is_asleep(&self) -> bool {
+        true
+    }
+
+    /// Has the worker look for requests all the time, or not any more.
+    #[doc(hidden)]
+    fn set_hot(&mut self, is_hot: bool) {
+        let _ = is_hot;
+    }
 
     /// To be polled for reading; `None` if the doorbell is.
     fn readable(&self) -> Option<BorrowedFd<'_>>;

@@ -15,16 +15,28 @@ use crate::{Error, Result, codec};
 /// fails.
 #[inline]
 pub(super) fn encode_into<T: Serialize + 'static>(value: &T, bytes: &mut Vec<u8>) -> Result<()> {
+    encode_within(value, bytes, usize::MAX)
+}
+
+/// The same, if there are not more than `most` bytes then; stops as soon as
+/// there would be.
+#[inline]
+pub(super) fn encode_within<T: Serialize + 'static>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+    most: usize,
+) -> Result<()> {
     if let Some(plain) = plain::bytes(value) {
         bytes.extend_from_slice(plain);
         return Ok(());
     }
     if let Some(content) = plain::content(value) {
+        codec::within(most, bytes.len() + content.len())?;
         codec::make_room(bytes, content.len())?;
         bytes.extend_from_slice(content);
         return Ok(());
     }
-    codec::encode_plain_into(value, bytes)
+    codec::encode_plain_within(value, bytes, most)
 }
 
 /// The value whose bytes [`encode_into`] has appended.

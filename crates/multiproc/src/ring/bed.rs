@@ -47,6 +47,11 @@ impl Bed {
         }
     }
 
+    /// Whether the worker sleeps, or is about to. For the parent, as a hint.
+    pub(super) fn is_occupied(&self) -> bool {
+        self.0.load(Relaxed) != AWAKE
+    }
+
     /// Wakes the worker if it sleeps for one of `needs`, after what it waits
     /// for was done. For the parent.
     pub(super) fn wake(&self, needs: &[Need]) {

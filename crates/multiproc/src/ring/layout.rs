@@ -6,6 +6,7 @@ use super::{
     bed::Bed,
     bell::Bell,
     lane::{Lane, Positions, Writer},
+    slot::Slot,
 };
 use crate::{
     Result,
@@ -43,6 +44,9 @@ pub(super) struct Header {
     pub(super) left: AtomicU32,
     /// Messages that the parent has sent beside the rings.
     pub(super) posted: AtomicU32,
+    /// Not 0: the worker is not to sleep for want of requests.
+    pub(super) is_hot: AtomicU32,
+    pub(super) slot: Slot,
 }
 
 // SAFETY: `repr(C)` of atomics, for which zero bytes are valid and which are

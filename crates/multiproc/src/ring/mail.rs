@@ -134,8 +134,9 @@ impl Mailbox {
         Self { socket, collected: 0 }
     }
 
-    /// Follows all messages up to number `posted`.
-    pub(super) fn collect(&mut self, posted: u32) -> io::Result<()> {
+    /// Follows all messages up to number `posted`; whether there were some.
+    pub(super) fn collect(&mut self, posted: u32) -> io::Result<bool> {
+        let has_mail = self.collected != posted;
         while self.collected != posted {
             let mut message = Message::zeroed();
             let bytes = bytemuck::bytes_of_mut(&mut message);
@@ -157,6 +158,6 @@ impl Mailbox {
                 }
             }
         }
-        Ok(())
+        Ok(has_mail)
     }
 }

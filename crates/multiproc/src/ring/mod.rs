@@ -9,6 +9,7 @@ mod mail;
 #[cfg(all(test, loom))]
 mod model;
 mod port;
+mod slot;
 mod stream;
 
 use std::{
@@ -17,7 +18,9 @@ use std::{
 };
 
 pub use port::RingPort;
+pub(crate) use slot::{Errand, SLOT_BYTES, Stage};
 pub use stream::RingStream;
+pub(crate) use stream::Window;
 
 use crate::{Error, EventFd, ParentEnd, Result, bulk::Halls, pool::Transport};
 
@@ -39,6 +42,7 @@ impl SharedMemoryRings {
 
 impl Transport for SharedMemoryRings {
     const NAME: &'static str = "shm-pool";
+    const HAS_ERRANDS: bool = true;
 
     type Stream = RingStream;
     type Port = RingPort;

@@ -9,6 +9,7 @@ use super::{
     bed::{Bed, Need},
     bell::{Bell, NEWS, ROOM},
     lane::{Lane, Positions, Reader, Writer},
+    slot::{SLOT_BYTES, Slot, Stage},
 };
 use crate::{atomic::AtomicU64, memory::Words};
 
@@ -166,5 +167,41 @@ fn loom_a_sleeping_parent_gets_every_reply_and_a_sleeping_worker_all_room() {
             len
         });
         worker.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_an_errand_is_taken_or_revoked_and_a_sleeping_worker_gets_the_next() {
+    check(|| {
+        let shared = Arc::new((Bed::new(), Slot::new()));
+        let worker = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let (bed, slot) = &*shared;
+                let mut has_run_first = false;
+                loop {
+                    let errand = bed.sleep_until(Need::Requests, || slot.posted());
+                    let mut question = [0; SLOT_BYTES];
+                    let Some(question) = slot.take(errand, &mut question) else { continue };
+                    assert_eq!(question, [errand as u8; 3], "what was asked");
+                    slot.finish(errand, &[errand as u8 + 10]);
+                    if errand == 2 {
+                        return has_run_first;
+                    }
+                    has_run_first = true;
+                }
+            }
+        });
+        let (bed, slot) = &*shared;
+        slot.post(1, &[1; 3]);
+        let is_revoked = slot.revoke(1);
+        while !is_revoked && slot.stage(1) != Stage::Done {
+            thread::yield_now();
+        }
+        slot.post(2, &[2; 3]);
+        bed.wake(&[Need::Requests]);
+        assert_ne!(worker.join().unwrap(), is_revoked);
+        assert_eq!(slot.stage(2), Stage::Done);
+        assert_eq!(slot.read(&mut [0; SLOT_BYTES]), [12]);
     });
 }

@@ -12,8 +12,12 @@ use super::{
     lane::{Reader, Writer},
     layout::{CAPACITY, Committed, Direction, Rings},
     mail::Mailbox,
+    slot::{Errand, SLOT_BYTES},
 };
-use crate::{Error, EventFd, Result, SharedMemory, pool::Port};
+use crate::{
+    Error, EventFd, Result, SharedMemory,
+    pool::{Errands, Port},
+};
 
 /// The worker's side of its rings.
 #[derive(Debug)]
@@ -28,6 +32,13 @@ pub struct RingPort {
     unflushed: usize,
     /// Looks before it sleeps.
     spin: u32,
+    errands: Errands,
+}
+
+/// What a worker that waits for requests finds.
+enum Find {
+    Bytes(usize),
+    Errand(Errand),
 }
 
 impl RingPort {
@@ -45,6 +56,7 @@ impl RingPort {
             mailbox: Mailbox::new(mailbox),
             unflushed: 0,
             spin: 0,
+            errands: Errands::default(),
         })
     }
 
@@ -63,7 +75,24 @@ impl RingPort {
     }
 
     fn collect_mail(&mut self) -> io::Result<()> {
-        self.mailbox.collect(self.rings.header().posted.load(Relaxed))
+        if self.mailbox.collect(self.rings.header().posted.load(Relaxed))? {
+            self.errands.forget_memory();
+        }
+        Ok(())
+    }
+
+    /// Does what the parent wants done past the rings, if it still does.
+    fn run_errand(&mut self, errand: Errand) -> io::Result<()> {
+        let rings = self.rings.clone();
+        let slot = &rings.header().slot;
+        let mut question = [0; SLOT_BYTES];
+        if let Some(question) = slot.take(errand, &mut question) {
+            // What it is about was posted before.
+            self.collect_mail()?;
+            slot.finish(errand, self.errands.run(question));
+            self.ring(NEWS);
+        }
+        Ok(())
     }
 
     /// What `attempt` gives as soon as it gives something. If it does not at
@@ -84,7 +113,30 @@ impl RingPort {
             }
         }
         let rings = self.rings.clone();
-        Ok(rings.header().bed.sleep_until(need, || attempt(self)))
+        let header = rings.header();
+        let is_hot = || header.is_hot.load(Relaxed) != 0;
+        loop {
+            while is_hot() {
+                std::hint::spin_loop();
+                if let Some(found) = attempt(self) {
+                    return Ok(found);
+                }
+            }
+            // Whoever makes it hot wakes it.
+            let look = || if is_hot() { Some(None) } else { attempt(self).map(Some) };
+            if let Some(found) = header.bed.sleep_until(need, look) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// What there is; none if there is nothing yet.
+    #[inline]
+    fn try_find(&mut self, into: &mut [u8]) -> Option<io::Result<Find>> {
+        match self.rings.header().slot.posted() {
+            Some(errand) => Some(Ok(Find::Errand(errand))),
+            None => self.try_read(into).map(|read| read.map(Find::Bytes)),
+        }
     }
 
     /// The result of a read that does not wait; none if there is nothing yet.
@@ -124,7 +176,12 @@ impl Read for RingPort {
         if into.is_empty() {
             return Ok(0);
         }
-        let len = self.wait(Need::Requests, |port| port.try_read(into))??;
+        let len = loop {
+            match self.wait(Need::Requests, |port| port.try_find(into))?? {
+                Find::Bytes(len) => break len,
+                Find::Errand(errand) => self.run_errand(errand)?,
+            }
+        };
         if self.requests.tell(self.rings.lane(Direction::Requests)) {
             self.ring(ROOM);
         }

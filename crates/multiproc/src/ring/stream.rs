@@ -15,6 +15,7 @@ use super::{
     lane::{Lane, Reader, Writer},
     layout::{Committed, Direction, Rings},
     mail::Mail,
+    slot::{Errand, SLOT_BYTES, Stage},
 };
 use crate::{Error, Result, bulk::Wanted, pool::TransportStream};
 
@@ -31,6 +32,36 @@ pub struct RingStream {
     is_wake_due: bool,
     /// The worker was asked to ring.
     is_bell_armed: bool,
+    /// What the worker was asked for past the rings and nobody has called off,
+    /// and whether it was noticed that it is done.
+    errand: Option<(Errand, bool)>,
+}
+
+/// The parent's view of a worker's slot, whether or not the worker lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Window(Rings);
+
+impl Window {
+    /// How far the errand is.
+    #[inline]
+    pub(crate) fn stage(&self, errand: Errand) -> Stage {
+        self.0.header().slot.stage(errand)
+    }
+
+    /// Whether it has taken the errand back, which was not begun.
+    pub(crate) fn revoke(&self, errand: Errand) -> bool {
+        self.0.header().slot.revoke(errand)
+    }
+
+    /// What was answered.
+    pub(crate) fn answer<'a>(&self, into: &'a mut [u8; SLOT_BYTES]) -> &'a [u8] {
+        self.0.header().slot.read(into)
+    }
+
+    /// Wakes the worker if it sleeps.
+    pub(crate) fn wake(&self) {
+        self.0.header().bed.wake(&[Need::Requests]);
+    }
 }
 
 impl RingStream {
@@ -45,6 +76,7 @@ impl RingStream {
             replies: Reader::default(),
             is_wake_due: false,
             is_bell_armed: false,
+            errand: None,
         };
         Ok((stream, mailbox))
     }
@@ -65,6 +97,10 @@ impl RingStream {
     fn lane(&self, direction: Direction) -> Lane<'_> {
         self.rings.lane(direction)
     }
+
+    fn is_done(&self, errand: Errand) -> bool {
+        self.rings.header().slot.stage(errand) == Stage::Done
+    }
 }
 
 impl TransportStream for RingStream {
@@ -72,6 +108,9 @@ impl TransportStream for RingStream {
         if self.is_bell_armed {
             self.is_bell_armed = false;
             self.rings.header().bell.disarm();
+        }
+        if let Some((errand, is_noticed)) = self.errand {
+            self.errand = Some((errand, is_noticed || self.is_done(errand)));
         }
         let has_left = self.has_left();
         let lane = self.rings.lane(Direction::Replies);
@@ -121,7 +160,43 @@ impl TransportStream for RingStream {
     const LOOK_COST: u32 = 1;
 
     fn has_news(&self) -> bool {
-        self.replies.has_news(self.lane(Direction::Replies)) || self.has_left()
+        self.replies.has_news(self.lane(Direction::Replies))
+            || self.has_left()
+            || self.errand.is_some_and(|(errand, is_noticed)| !is_noticed && self.is_done(errand))
+    }
+
+    fn post(&mut self, errand: Errand, question: &[u8]) -> io::Result<bool> {
+        if self.errand.is_some() || !self.mail.send(&self.rings.header().posted)? {
+            return Ok(false);
+        }
+        self.errand = Some((errand, false));
+        self.rings.header().slot.post(errand, question);
+        Ok(true)
+    }
+
+    fn errand(&self) -> Option<Errand> {
+        self.errand.map(|(errand, _)| errand)
+    }
+
+    fn forget_errand(&mut self) {
+        self.errand = None;
+    }
+
+    #[expect(private_interfaces, reason = "for this crate's own kinds of pools")]
+    fn window(&self) -> Option<Window> {
+        Some(Window(self.rings.clone()))
+    }
+
+    fn is_asleep(&self) -> bool {
+        self.rings.header().bed.is_occupied()
+    }
+
+    fn set_hot(&mut self, is_hot: bool) {
+        let header = self.rings.header();
+        header.is_hot.store(is_hot.into(), Release);
+        if is_hot {
+            header.bed.wake(&[Need::Requests]);
+        }
     }
 
     fn readable(&self) -> Option<BorrowedFd<'_>> {

@@ -51,10 +51,14 @@ impl<T: Transport> Core<T> {
     /// (guided self-scheduling; Polychronopoulos and Kuck, 1987), within limits
     /// that depend on its [pace](crate::pool::pace).
     fn deal(&mut self) {
-        let workers = self.members.iter().filter(|member| member.can_work()).count().max(1);
+        // Who runs an errand would keep a task waiting, nobody knows how long.
+        let may_be_given = |member: &Member<T::Stream>| {
+            member.can_work() && member.lane.stream().errand().is_none()
+        };
+        let workers = self.members.iter().filter(|member| may_be_given(member)).count().max(1);
         loop {
             let before = self.jobs.waiting();
-            for member in self.members.iter_mut().filter(|member| member.can_work()) {
+            for member in self.members.iter_mut().filter(|member| may_be_given(member)) {
                 let left = usize::try_from(self.jobs.waiting()).unwrap_or(usize::MAX);
                 let Some(next) = self.jobs.next() else { return };
                 let series = next.kinship.series;

@@ -9,7 +9,7 @@ use crate::{
         lane::Broken,
         member::{Member, Remains},
         status::Status,
-        transport::Transport,
+        transport::{Stream, Transport},
         worker::serve,
     },
 };
@@ -40,8 +40,11 @@ impl<T: Transport> Core<T> {
             member.child.kill();
         }
         let (born, had_answered) = (member.born, member.answered > 0);
-        let Remains { error, was_idle, has_charged, is_in_order } =
+        let errand = Self::orphan(&member);
+        let Remains { error, death, was_idle, mut has_charged, is_in_order } =
             member.bury(why, &mut self.jobs);
+        let was_idle = was_idle && errand.is_none();
+        has_charged |= errand.is_some_and(|errand| self.lose_errand(errand, &death));
         if has_charged {
             self.has_borne_fruit(born);
         }
@@ -105,10 +108,14 @@ impl<T: Transport> Core<T> {
         let (stream, descriptors) = self.transport.connect()?;
         let status = Status::new()?;
         let inheritance = self.config.inheritance(seat, &status, descriptors)?;
-        let name = format!("{}-{seat}", self.config.name);
+        let name = self.config.name_of(seat);
         let starter = self.starter.as_mut().ok_or(Error::Broken)?;
         let child = starter.start(&name, EntryPoint::new(serve::<T>), inheritance)?;
-        self.members.push(Member::new(child, stream, status, seat));
+        let mut member = Member::new(child, stream, status, seat);
+        if self.is_hot() && seat < self.config.hot_seats() {
+            member.lane.stream_mut().set_hot(true);
+        }
+        self.members.push(member);
         self.has_new_members = true;
         Ok(())
     }

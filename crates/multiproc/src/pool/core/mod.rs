@@ -4,6 +4,7 @@
 //! Nothing happens here by itself: somebody [waits](super::shared), and moves
 //! the exchange on for everybody.
 mod dealing;
+mod errands;
 mod healing;
 mod sleeping;
 mod statistics;
@@ -11,7 +12,7 @@ mod statistics;
 use std::time::Instant;
 
 pub(super) use self::sleeping::Sleep;
-use self::statistics::Tallies;
+use self::{errands::ErrandTable, statistics::Tallies};
 use super::{
     config::Config,
     jobs::{JobId, Jobs, Order},
@@ -46,6 +47,7 @@ pub(super) struct Core<T: Transport> {
     patience: Patience,
     /// Since somebody last went to sleep on them.
     has_new_members: bool,
+    errands: ErrandTable,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +80,7 @@ impl<T: Transport> Core<T> {
             tallies: Tallies::default(),
             patience: Patience::default(),
             has_new_members: false,
+            errands: ErrandTable::default(),
         };
         for seat in 0..core.config.workers.get() {
             core.hire(seat)?;
@@ -211,7 +214,9 @@ impl<T: Transport> Core<T> {
         self.starter = None;
         // First all of them, so that none lives to see the others gone.
         self.members.iter().for_each(|member| member.child.kill());
+        let orphans: Vec<_> = self.members.iter().filter_map(Self::orphan).collect();
         self.members.clear();
+        self.lose_all_errands(orphans, &error);
         self.jobs.fail_all(|| error.again());
     }
 }

@@ -12,8 +12,8 @@ use crate::pool::{
 
 #[derive(Default)]
 pub(super) struct Tallies {
-    answered: u64,
-    failed: u64,
+    pub(super) answered: u64,
+    pub(super) failed: u64,
     pub(super) healed: u64,
     pub(super) retired: u64,
 }

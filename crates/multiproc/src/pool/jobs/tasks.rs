@@ -4,7 +4,7 @@ use super::{JobId, Jobs, Outcome, guard::guard};
 use crate::{
     Error, memory,
     pool::{
-        frame::{Failure, ValueOf, job},
+        frame::{Failure, job},
         lane::TaskId,
         large::{Large, Room},
         work::{Loss, RunShape},
@@ -101,16 +101,7 @@ impl Jobs {
 
     /// A worker has told why a task has no output.
     pub(crate) fn failed(&mut self, id: TaskId, failure: Failure, (pid, name): (i32, &str)) {
-        let task = id.task as usize;
-        let error = match failure {
-            Failure::Panicked { message, backtrace } => {
-                Error::TaskPanicked { task, pid, name: name.to_owned(), message, backtrace }
-            }
-            Failure::Value { what, why } => {
-                let what = if what == ValueOf::Argument { "argument" } else { "result" };
-                Error::TaskValue { task, what, why }
-            }
-        };
+        let error = failure.into_error(id.task as usize, (pid, name));
         self.end_with(id, error);
     }
 

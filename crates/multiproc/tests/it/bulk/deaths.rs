@@ -115,7 +115,7 @@ fn every_worker_dies_and_all_chunks_that_killed_nobody_are_done() {
 }
 
 /// Kills workers of `pool` at random while `job` is done again and again.
-fn storm(pool: &Pool, mut job: impl FnMut()) -> u64 {
+pub(super) fn storm(pool: &Pool, mut job: impl FnMut()) -> u64 {
     let is_over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         let killer = scope.spawn(|| {

@@ -1,6 +1,7 @@
 //! Arrays that the workers of a pool share, worked on chunk by chunk.
 
 mod deaths;
+mod helping;
 mod jobs;
 mod regions;
 

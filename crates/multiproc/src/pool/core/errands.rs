@@ -1,0 +1,233 @@
+//! Errands: who can be given one, and what becomes of those of workers that die.
+
+use super::Core;
+use crate::{
+    Error, Result,
+    pool::{
+        config::Waiting,
+        errand::ask,
+        express::Posted,
+        jobs::own,
+        lane::Broken,
+        member::Member,
+        transport::{Stream, Transport},
+        work::{Loss, Work},
+    },
+    ring::{Errand, SLOT_BYTES, Stage, Window},
+};
+
+/// The errands that are participations in a bulk job, which is no more than one
+/// at a time.
+struct BulkErrands {
+    work: Box<dyn Work>,
+    participations: Vec<(Errand, u64)>,
+}
+
+/// What of errands the pool keeps.
+#[derive(Default)]
+pub(super) struct ErrandTable {
+    last: Errand,
+    /// Of the worker that was asked to call something last.
+    last_seat: usize,
+    /// Those of workers that have died while they ran them, or were killed.
+    lost: Vec<(Errand, Error)>,
+    bulk: Option<BulkErrands>,
+    /// Why the pool has ended in the middle of that.
+    bulk_error: Option<Error>,
+    /// How many want the workers hot.
+    heat: usize,
+}
+
+/// An errand and where it is watched, of a worker that is about to be no more.
+pub(super) struct Orphan(Errand, Window);
+
+impl<T: Transport> Core<T> {
+    /// Whether errands overtake nobody, and all that the workers do may be one.
+    fn is_calm(&self) -> bool {
+        self.refusal().is_none() && self.jobs.waiting() == 0 && self.config.max_tasks.is_none()
+    }
+
+    /// Posts `question` to a worker that is awake, or else to one that sleeps;
+    /// `None` if that cannot be.
+    pub(in crate::pool) fn post_to_one(&mut self, question: &[u8]) -> Option<Posted> {
+        if !self.is_calm() {
+            return None;
+        }
+        // Who was asked last has the function in its caches, unless others are
+        // kept awake for this.
+        let (is_hot, last) = (self.is_hot(), self.errands.last_seat);
+        let cost = |member: &Member<T::Stream>| {
+            (is_hot && member.lane.stream().is_asleep(), member.seat != last, member.seat)
+        };
+        let free = self.members.iter().enumerate().filter(|(_, member)| member.is_free());
+        let (index, member) = free.min_by_key(|(_, member)| cost(member))?;
+        self.errands.last_seat = member.seat;
+        self.post_to(index, question)
+    }
+
+    /// Posts their tickets to the workers in the seats before `seats` that are
+    /// free. The work comes back if that cannot be.
+    pub(in crate::pool) fn post_to_many<W: Work>(
+        &mut self,
+        work: Box<W>,
+        seats: usize,
+        mut ticket: impl FnMut(usize, &mut Vec<u8>),
+    ) -> Result<Vec<Posted>, Box<W>> {
+        if !self.is_calm() || self.errands.bulk.is_some() {
+            return Err(work);
+        }
+        let (mut posted, mut question) = (Vec::with_capacity(seats), Vec::with_capacity(256));
+        for index in 0..self.members.len() {
+            let member = &self.members[index];
+            if member.seat >= seats || !member.is_free() {
+                continue;
+            }
+            question.clear();
+            question.extend_from_slice(&ask::PARTICIPATE.to_ne_bytes());
+            ticket(member.seat, &mut question);
+            if question.len() > SLOT_BYTES {
+                break;
+            }
+            posted.extend(self.post_to(index, &question));
+        }
+        if posted.is_empty() {
+            return Err(work);
+        }
+        let participation = |one: &Posted| (one.errand, one.seat as u64);
+        let participations = posted.iter().map(participation).collect();
+        self.errands.bulk = Some(BulkErrands { work, participations });
+        Ok(posted)
+    }
+
+    fn post_to(&mut self, index: usize, question: &[u8]) -> Option<Posted> {
+        let member = &mut self.members[index];
+        let window = member.lane.stream().window()?;
+        self.errands.last += 1;
+        let errand = self.errands.last;
+        // What is wrong with the stream is found where it is used.
+        if !matches!(member.lane.stream_mut().post(errand, question), Ok(true)) {
+            return None;
+        }
+        let (seat, pid) = (member.seat, member.child.pid());
+        let busy = self.members.iter().filter(|member| !member.is_free()).count();
+        let spins = self.config.spins;
+        let looks = if busy < spins.cores { spins.caller } else { 0 };
+        Some(Posted { window, errand, seat, pid, looks })
+    }
+
+    /// Asks the worker that has answered for more of its answer.
+    pub(in crate::pool) fn post_again(
+        &mut self,
+        posted: &Posted,
+        position: usize,
+    ) -> Option<Posted> {
+        let index = self.place_of(posted.errand)?;
+        self.members[index].lane.stream_mut().forget_errand();
+        let position = (position as u64).to_ne_bytes();
+        self.post_to(index, &[ask::GO_ON.to_ne_bytes(), position].concat())
+    }
+
+    fn place_of(&self, errand: Errand) -> Option<usize> {
+        self.members.iter().position(|member| member.lane.stream().errand() == Some(errand))
+    }
+
+    /// Whether somebody waits for an errand.
+    pub(in crate::pool) fn has_errands(&self) -> bool {
+        self.members.iter().any(|member| member.lane.stream().errand().is_some())
+    }
+
+    /// Whether nobody is going to do the errand. A worker whose slot shows
+    /// another one has written over it, and ends here.
+    pub(in crate::pool) fn has_lost(&mut self, posted: &Posted) -> bool {
+        let Some(index) = self.place_of(posted.errand) else { return true };
+        let is_garbled = posted.window.stage(posted.errand) == Stage::Gone;
+        if is_garbled {
+            let pid = self.members[index].child.pid();
+            self.lose(pid, Broken::Garbled("the number of an errand".to_owned()));
+        }
+        is_garbled
+    }
+
+    /// Nobody waits for the errand any more, which is done, revoked or lost.
+    /// In the latter case, why.
+    pub(in crate::pool) fn end_errand(&mut self, posted: &Posted) -> Option<Error> {
+        if let Some(index) = self.place_of(posted.errand) {
+            let member = &mut self.members[index];
+            member.lane.stream_mut().forget_errand();
+            member.given += 1;
+            member.answered += 1;
+            self.tallies.answered += 1;
+            if self.jobs.waiting() > 0 {
+                self.hand_out();
+            }
+        }
+        let lost = self.errands.lost.iter().position(|(lost, _)| *lost == posted.errand)?;
+        Some(self.errands.lost.swap_remove(lost).1)
+    }
+
+    /// The work of a bulk job that nobody participates in any more.
+    /// If the pool has ended meanwhile, why.
+    pub(in crate::pool) fn end_bulk<W: Work>(&mut self, posted: &[Posted]) -> (W, Option<Error>) {
+        posted.iter().for_each(|posted| _ = self.end_errand(posted));
+        let bulk = self.errands.bulk.take().expect("only its caller ends it");
+        (own(bulk.work), self.errands.bulk_error.take())
+    }
+
+    pub(in crate::pool) fn has_lost_bulk(&self) -> bool {
+        self.errands.bulk_error.is_some()
+    }
+
+    /// Nobody does anything any more.
+    pub(super) fn lose_all_errands(&mut self, orphans: Vec<Orphan>, error: &Error) {
+        for orphan in orphans {
+            self.lose_errand(orphan, &|_| error.again());
+        }
+        self.errands.bulk_error = self.errands.bulk.is_some().then(|| error.again());
+    }
+
+    /// What a worker may leave undone that is about to be reaped.
+    pub(super) fn orphan(member: &Member<T::Stream>) -> Option<Orphan> {
+        let stream = member.lane.stream();
+        Some(Orphan(stream.errand()?, stream.window()?))
+    }
+
+    /// The worker is no more that had this errand; `death` says how, of a task
+    /// or of the index of a chunk. Whether it had begun and not ended it.
+    pub(super) fn lose_errand(
+        &mut self,
+        Orphan(errand, window): Orphan,
+        death: &dyn Fn(Option<u64>) -> Error,
+    ) -> bool {
+        if window.revoke(errand) || window.stage(errand) == Stage::Done {
+            return false;
+        }
+        let bulk = self.errands.bulk.as_mut().and_then(|BulkErrands { work, participations }| {
+            let (_, participation) = participations.iter().find(|(known, _)| *known == errand)?;
+            Some((work, *participation))
+        });
+        let Some((work, participation)) = bulk else {
+            self.tallies.failed += 1;
+            self.errands.lost.push((errand, death(Some(0))));
+            return true;
+        };
+        let loss = work.lost(participation, true, &|chunk| death(Some(chunk)));
+        self.jobs.retried += u64::from(loss == Loss::Retried);
+        self.jobs.failed_unanswered += u64::from(loss == Loss::Failed);
+        loss != Loss::Nothing
+    }
+
+    pub(in crate::pool) fn heat(&mut self, is_wanted: bool) {
+        let was_hot = self.is_hot();
+        let heat = &mut self.errands.heat;
+        *heat = if is_wanted { *heat + 1 } else { heat.saturating_sub(1) };
+        if self.is_hot() != was_hot {
+            let seats = self.config.hot_seats();
+            let members = self.members.iter_mut().filter(|member| member.seat < seats);
+            members.for_each(|member| member.lane.stream_mut().set_hot(!was_hot));
+        }
+    }
+
+    pub(super) fn is_hot(&self) -> bool {
+        self.errands.heat > 0 || self.config.waiting == Waiting::Hot
+    }
+}

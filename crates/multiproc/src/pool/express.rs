@@ -1,0 +1,233 @@
+//! Errands, on the parent's side: what is posted to a worker past its stream,
+//! and what becomes of it.
+//!
+//! An errand is posted only if the worker has nothing else to do and no task
+//! waits for one, so it overtakes nobody. Whoever has posted it waits for it
+//! without the lock. Should the worker die meanwhile, whoever leads finds that
+//! as always, and leaves word.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Call, Pool,
+    errand::{ANSWER_HEADER, answer, ask, split},
+    frame::Failure,
+    function::CallFn,
+    jobs::guard,
+    shared::Shared,
+    transport::Transport,
+    value,
+    work::Work,
+};
+use crate::{
+    Error, Result,
+    ring::{Errand, SLOT_BYTES, Stage, Window},
+};
+
+/// An errand that a worker was asked to run.
+pub(crate) struct Posted {
+    pub(super) window: Window,
+    pub(super) errand: Errand,
+    pub(super) seat: usize,
+    /// The worker's process id.
+    pub(super) pid: i32,
+    /// How often its end is looked for before sleeping.
+    pub(super) looks: u32,
+}
+
+/// As long as this lives the workers of its pool look for work all the time
+/// instead of sleeping, so a call or a bulk job costs no wake-up. Made by
+/// [`Pool::hot`].
+///
+/// It costs the time of as many cores as there are workers.
+#[must_use = "workers sleep again as soon as it is dropped"]
+pub struct Hot<'p, T: Transport>(&'p Pool<T>);
+
+impl<T: Transport> Pool<T> {
+    /// Has the workers spin between jobs for as long as the guard lives, if
+    /// this kind of pool can.
+    pub fn hot(&self) -> Hot<'_, T> {
+        self.shared.look(|core| core.heat(true));
+        Hot(self)
+    }
+}
+
+impl<T: Transport> Drop for Hot<'_, T> {
+    fn drop(&mut self) {
+        self.0.shared.look(|core| core.heat(false));
+    }
+}
+
+impl Posted {
+    /// Wakes the worker if it sleeps.
+    pub(crate) fn wake(&self) {
+        self.window.wake();
+    }
+
+    #[inline]
+    pub(super) fn is_done(&self) -> bool {
+        self.window.stage(self.errand) == Stage::Done
+    }
+}
+
+impl<T: Transport> Shared<T> {
+    /// Waits until the errand is done, or nobody is going to do it; whether it
+    /// is the former.
+    fn await_errand(&self, posted: &Posted) -> bool {
+        for _ in 0..posted.looks {
+            if posted.is_done() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.wait(None, |core| posted.is_done() || core.has_lost(posted));
+        posted.is_done()
+    }
+
+    /// Waits for the answer, all of it, and has `read` look at it. An error is
+    /// why there is none; `None` if the errand was not begun.
+    fn answer<R>(
+        &self,
+        mut posted: Posted,
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, Option<Error>> {
+        let (mut bytes, mut large) = ([0; SLOT_BYTES], Vec::new());
+        while self.await_errand(&posted) {
+            let piece = posted.window.answer(&mut bytes);
+            let so_far = large.len() + piece.len();
+            let whole = answer_len(if large.is_empty() { piece } else { &large });
+            if so_far >= whole || piece.is_empty() {
+                self.with(|core| core.end_errand(&posted));
+                if large.is_empty() {
+                    return Ok(read(piece));
+                }
+                large.extend_from_slice(piece);
+                return Ok(read(&large));
+            }
+            if large.try_reserve(piece.len()).is_err() {
+                self.with(|core| core.end_errand(&posted));
+                return Err(Some(Error::no_memory(whole)));
+            }
+            large.extend_from_slice(piece);
+            match self.look(|core| core.post_again(&posted, so_far)) {
+                Some(more) => posted = more,
+                None => break,
+            }
+            posted.wake();
+        }
+        // If something was said it was begun.
+        let unknown = (!large.is_empty()).then_some(Error::Broken);
+        Err(self.with(|core| core.end_errand(&posted)).or(unknown))
+    }
+}
+
+/// Bytes of the whole answer that begins with these, its header counted.
+fn answer_len(bytes: &[u8]) -> usize {
+    match bytes.split_at_checked(size_of::<u64>()) {
+        Some((_, rest)) if rest.len() >= size_of::<u64>() => {
+            usize::try_from(split(rest).0).unwrap_or(usize::MAX).saturating_add(ANSWER_HEADER)
+        }
+        _ => 0,
+    }
+}
+
+/// The output in an answer, or why there is none.
+fn output_of(answer: &[u8], pid: i32, name: impl FnOnce() -> String) -> Result<&[u8]> {
+    let garbled = || Error::Garbled { pid, what: "the answer to an errand".to_owned() };
+    let (header, output) = answer.split_at_checked(ANSWER_HEADER).ok_or_else(garbled)?;
+    match split(header).0 {
+        answer::DONE => Ok(output),
+        answer::FAILED => {
+            let failure: Failure = postcard::from_bytes(output).map_err(|_| garbled())?;
+            Err(failure.into_error(0, (pid, &name())))
+        }
+        _ => Err(garbled()),
+    }
+}
+
+impl<T: Transport> Call<'_, T> {
+    /// The result of `f` for `argument`, if a worker can be asked past its
+    /// stream and the argument fits there.
+    pub(super) fn apply_at_once<A, R, F>(&self, f: F, argument: &A) -> Option<Result<R>>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        R: Serialize + DeserializeOwned + Send + 'static,
+        F: Fn(A) -> R + Copy + Send + 'static,
+    {
+        if !T::HAS_ERRANDS || self.policy.is_timed() || self.policy.retries > 0 {
+            return None;
+        }
+        let mut question = Vec::with_capacity(128);
+        question.extend_from_slice(&ask::CALL.to_ne_bytes());
+        question.extend_from_slice(bytemuck::bytes_of(&CallFn::new(f).token()));
+        // What cannot be encoded, or panics, is told where that is tried next.
+        guard("encoded", || value::encode_within(argument, &mut question, SLOT_BYTES)).ok()?;
+        let shared = &self.pool.shared;
+        let posted = shared.look(|core| core.post_to_one(&question))?;
+        let (pid, seat) = (posted.pid, posted.seat);
+        posted.wake();
+        let name = || shared.look(|core| core.config.name_of(seat));
+        let read = |answer: &[u8]| {
+            let output = output_of(answer, pid, name)?;
+            guard("decoded", || value::decode(output)).map_err(|why| Error::TaskValue {
+                task: 0,
+                what: "result",
+                why,
+            })
+        };
+        match shared.answer(posted, read) {
+            Ok(result) => Some(result),
+            Err(Some(error)) => Some(Err(error)),
+            Err(None) => None,
+        }
+    }
+
+    /// Whether the caller helps with bulk jobs of these chunks.
+    pub(crate) fn helps(&self) -> bool {
+        T::HAS_ERRANDS
+            && !self.policy.is_timed()
+            && self.pool.shared.look(|core| core.config.caller_helps)
+    }
+
+    /// Has the workers in the seats before `seats` that have nothing else to do
+    /// participate in `work`, with the ticket for their seat. They are not
+    /// woken. The work comes back if there are none.
+    pub(crate) fn post_to_many<W: Work>(
+        &self,
+        work: Box<W>,
+        seats: usize,
+        ticket: impl FnMut(usize, &mut Vec<u8>),
+    ) -> Result<Vec<Posted>, Box<W>> {
+        self.pool.shared.look(|core| core.post_to_many(work, seats, ticket))
+    }
+
+    /// Waits until none of them participates any more; those that have not
+    /// begun never will.
+    pub(crate) fn call_off(&self, posted: &[Posted]) {
+        for one in posted {
+            if !one.window.revoke(one.errand) {
+                self.pool.shared.await_errand(one);
+            }
+        }
+    }
+
+    /// Whether the pool has ended since then.
+    pub(crate) fn is_called_off(&self) -> bool {
+        self.pool.shared.look(|core| core.has_lost_bulk())
+    }
+
+    /// The work, when all were called off, and why the pool has ended
+    /// meanwhile, if it has.
+    pub(crate) fn end<W: Work>(&self, posted: &[Posted]) -> (W, Option<Error>) {
+        let mut bytes = [0; SLOT_BYTES];
+        let (mut work, error): (W, _) = self.pool.shared.with(|core| core.end_bulk(posted));
+        for one in posted.iter().filter(|one| one.is_done()) {
+            let (answer, task) = (one.window.answer(&mut bytes), one.seat as u64);
+            let output = output_of(answer, one.pid, String::new);
+            if let Err(error) = output.and_then(|output| work.accept(task, output)) {
+                work.fail(task, error);
+            }
+        }
+        (work, error)
+    }
+}
