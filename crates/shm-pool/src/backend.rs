@@ -31,7 +31,10 @@ struct ShmPool {
 
 impl Backend for ShmPool {
     fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+        // The tasks are known to end in order, so the caller may work beside the
+        // workers: that is what somebody would choose who measures.
         let builder = Pool::builder().workers(self.workers).start_method(self.start_method);
+        let builder = builder.caller_helps(true);
         let pool = builder.build().map_err(failure)?;
         Ok(Box::new(Started { loaded: None, pool }))
     }

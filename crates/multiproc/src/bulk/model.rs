@@ -136,12 +136,12 @@ fn loom_whenever_a_thief_dies_that_waits_for_a_lease_no_chunk_is_lost_or_done_tw
 
 #[test]
 fn loom_whenever_an_owner_dies_that_is_robbed_no_chunk_is_lost_or_done_twice() {
-    with_every_death([(0, 2), (2, 2)], 0, 2);
+    with_every_death([(0, 3), (3, 3)], 0, 1);
 }
 
 #[test]
 fn loom_whenever_a_thief_dies_no_chunk_is_lost_or_done_twice() {
-    with_every_death([(0, 2), (2, 2)], 1, 2);
+    with_every_death([(0, 3), (3, 3)], 1, 1);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::{
     frame::Failure,
     function::CallFn,
     jobs::guard,
+    patience::looks,
     shared::Shared,
     transport::Transport,
     value,
@@ -75,10 +76,9 @@ impl<T: Transport> Shared<T> {
     /// is the former.
     fn await_errand(&self, posted: &Posted) -> bool {
         for _ in 0..posted.looks {
-            if posted.is_done() {
+            if looks(|| posted.is_done().then_some(())).is_some() {
                 return true;
             }
-            std::hint::spin_loop();
         }
         self.wait(None, |core| posted.is_done() || core.has_lost(posted));
         posted.is_done()

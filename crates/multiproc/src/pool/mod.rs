@@ -58,6 +58,7 @@ pub use self::{
 pub(crate) use self::{
     errand::Errands,
     express::Posted,
+    patience::looks,
     work::{Failures, Loss, Work},
     worker::own_status,
 };

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, EventFd, Result, SharedMemory,
-    pool::{Errands, Port},
+    pool::{Errands, Port, looks},
 };
 
 /// The worker's side of its rings.
@@ -107,8 +107,7 @@ impl RingPort {
         }
         self.flush()?;
         for _ in 0..self.spin {
-            std::hint::spin_loop();
-            if let Some(found) = attempt(self) {
+            if let Some(found) = looks(|| attempt(self)) {
                 return Ok(found);
             }
         }
@@ -117,8 +116,7 @@ impl RingPort {
         let is_hot = || header.is_hot.load(Relaxed) != 0;
         loop {
             while is_hot() {
-                std::hint::spin_loop();
-                if let Some(found) = attempt(self) {
+                if let Some(found) = looks(|| attempt(self)) {
                     return Ok(found);
                 }
             }
