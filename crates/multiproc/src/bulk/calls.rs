@@ -1,24 +1,21 @@
 //! Bulk calls of shared-memory pools.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytemuck::{AnyBitPattern, NoUninit, Pod};
 
 use super::{
     PoolArray, Wanted,
     board::Board,
-    claims::{Claims, Terms},
+    helping::{Pace, help},
     job::{Job, Stretch},
     participations::Participations,
     region::Region,
     ticket::{Part, Ticket},
 };
 use crate::{
-    Error, Result, SharedMemory, SharedMemoryRings, TaskFn, TaskPanic, Token, codec,
-    pool::{Builder, Bulk, Call, Chunks, Pool, Posted},
+    Error, Result, SharedMemory, SharedMemoryRings, TaskFn,
+    pool::{Bulk, Call, Chunks, Pool},
 };
 
 /// What a pool needs for bulk jobs.
@@ -31,38 +28,13 @@ pub(crate) struct Halls {
 
 /// The memory of one job's participants, used by one job after the other.
 #[derive(Debug)]
-struct Hall {
+pub(super) struct Hall {
     board: Arc<Region>,
     participants: usize,
     /// Undo rooms, if a job has needed them.
     undo: Option<Arc<Region>>,
-    pace: Pace,
+    pub(super) pace: Pace,
 }
-
-/// How long a chunk of the last job took that the caller has helped with, and
-/// what kind of chunk that was: its task, and its bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pace {
-    kind: (Token, u64),
-    chunk_ps: u64,
-}
-
-impl Pace {
-    fn of(kind: (Token, u64), elapsed: Duration, chunks: u32) -> Self {
-        let chunk_ps = elapsed.as_nanos() as u64 * 1_000 / u64::from(chunks.max(1));
-        Self { kind, chunk_ps }
-    }
-
-    /// How long that many chunks will take, if it is known.
-    fn forecast(self, kind: (Token, u64), chunks: u32) -> Option<Duration> {
-        let total = self.chunk_ps.saturating_mul(chunks.into()) / 1_000;
-        (self.kind == kind && self.chunk_ps > 0).then(|| Duration::from_nanos(total))
-    }
-}
-
-/// A sleeper is woken for a job that takes longer than this: waking it takes
-/// half of that, and costs the waker some 6 µs.
-const WORTH_WAKING: Duration = Duration::from_micros(50);
 
 /// Undo rooms that are larger together are not kept for the next job.
 const KEPT_UNDO: usize = 64 << 20;
@@ -142,21 +114,6 @@ fn stretch(memory: &SharedMemory, part: Part) -> Stretch {
     stretch.expect("an array lies in its region")
 }
 
-impl Builder<SharedMemoryRings> {
-    /// Whether the thread that calls [`Pool::for_each_chunk`] or
-    /// [`Pool::map_chunks`] executes chunks too, in the place of one worker:
-    /// of n workers, n - 1 and the caller then work on the arrays. A small job
-    /// costs no wake-up then, and a job of some microseconds is done sooner by
-    /// two cores than by one.
-    ///
-    /// Off by default, since it is the caller's process that a chunk brings down
-    /// which aborts, exits or overflows its stack there; only a panic is that
-    /// chunk's error as always. Calls with deadlines are never helped with.
-    pub fn caller_helps(self, helps: bool) -> Self {
-        self.set_caller_helps(helps)
-    }
-}
-
 impl Bulk for SharedMemoryRings {
     type Array<E: Pod + Send + Sync> = PoolArray<E>;
 
@@ -216,61 +173,12 @@ fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> 
     let participants = workers.min(count);
     let mut hall = halls.take(participants)?;
     let work = Box::new(prepare(&mut hall, &halls.wanted, order, participants, call.terms())?);
-    let (work, error) = help(call, &mut hall, order, work).unwrap_or_else(|work| {
+    let (work, error) = help(call, &mut hall, work).unwrap_or_else(|work| {
         let redeem = |ticket: Ticket| ticket.redeem();
         call.spread(redeem, work, participants as u64)
     });
     halls.give_back(hall);
     error.map_or_else(|| work.into_outcome(), Err)
-}
-
-/// Executes the job together with the workers, if the caller is to help, and
-/// says why the pool has ended meanwhile if it has. The caller is the last
-/// participant.
-fn help(
-    call: &Call<'_, SharedMemoryRings>,
-    hall: &mut Hall,
-    order: &Order<'_>,
-    work: Box<Participations>,
-) -> Result<(Participations, Option<Error>), Box<Participations>> {
-    let (job, me) = (work.job(), work.participants() - 1);
-    if !call.helps() || me == 0 {
-        return Err(work);
-    }
-    let mut ticket = work.ticket().clone();
-    let posted = call.post_to_many(work, me, |seat, question| {
-        ticket.participant = seat as u32;
-        codec::encode_plain_into(&ticket, question).expect("a ticket can be encoded");
-    })?;
-    TaskPanic::capture_here();
-    let kind = (order.task.token(), order.output.part(order.chunks).stride);
-    let is_long = hall.pace.forecast(kind, job.chunks).is_none_or(|time| time > WORTH_WAKING);
-    let begun = Instant::now();
-    let mut are_awake = false;
-    let mut wake = || {
-        if !std::mem::replace(&mut are_awake, true) {
-            posted.iter().for_each(Posted::wake);
-        }
-    };
-    if is_long {
-        wake();
-    }
-    let mut goes_on = true;
-    while goes_on {
-        job.participate_while(me, Terms::of_the_caller(), &mut || {
-            if begun.elapsed() > WORTH_WAKING {
-                // Longer than was foretold, perhaps.
-                wake();
-                goes_on = !call.is_called_off();
-            }
-            goes_on
-        });
-        call.call_off(&posted);
-        // If not, somebody has died who had claimed more than it has begun.
-        goes_on &= !job.board.claims().iter().all(Claims::is_exhausted);
-    }
-    hall.pace = Pace::of(kind, begun.elapsed(), job.chunks);
-    Ok(call.end(&posted))
 }
 
 /// Sets a job up in its hall.

@@ -6,6 +6,7 @@ mod attic;
 mod board;
 mod calls;
 mod claims;
+mod helping;
 mod job;
 #[cfg(all(test, loom))]
 mod model;
