@@ -8,6 +8,7 @@ mod door;
 mod endurance;
 mod faults;
 pub mod interrupts;
+mod lives;
 mod methods;
 mod orphans;
 mod turns;
@@ -24,7 +25,9 @@ pub use self::interrupts::{
     ctrl_c_ends_the_program_and_its_workers_in_silence,
     ctrl_c_ends_the_programs_that_tasks_have_started,
 };
-pub use self::{async_results::*, endurance::*, faults::*, methods::*, orphans::*, turns::*};
+pub use self::{
+    async_results::*, endurance::*, faults::*, lives::*, methods::*, orphans::*, turns::*,
+};
 use crate::isolated;
 
 /// Longer than anything here takes on a machine that is not on fire.
@@ -79,6 +82,8 @@ macro_rules! pool_suite {
             an_endless_iterator_is_taken_as_far_as_it_is_needed
             pools_can_be_nested
             workers_that_retire_do_all_of_a_large_chunk_first
+            the_successor_of_a_worker_that_retires_begins_meanwhile
+            a_seat_has_two_workers_at_most
             a_pool_goes_on_by_itself_when_all_of_its_workers_have_died
             whoever_waits_hears_of_what_another_thread_has_ended
             shutdown_ends_a_stream_with_what_it_has

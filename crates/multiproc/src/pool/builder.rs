@@ -137,7 +137,9 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Replaces a worker after so many tasks, for tasks that leak. What it was
-    /// given is done before it ends, and its successor begins meanwhile.
+    /// given is done before it ends, and its successor begins meanwhile. So there
+    /// may be twice as many workers as seats for a while, and not more: who takes
+    /// the seat next waits for the first of them to end.
     ///
     /// # Panics
     ///

@@ -26,6 +26,10 @@ impl<T: Transport> Core<T> {
     /// Gives out tasks and writes what can be written without blocking.
     pub(super) fn hand_out(&mut self) {
         self.deal();
+        if self.config.max_tasks.is_some() {
+            // Those who were given their last tasks just now have successors.
+            self.fill_seats();
+        }
         let mut lost = Vec::new();
         for member in &mut self.members {
             if let Err(broken) = member.lane.write(&self.jobs) {
@@ -100,7 +104,7 @@ fn give<S: Stream>(
         member.given += staged;
     }
     if most_in_life.is_some_and(|most| member.given == most) {
-        // Its successor begins while it does the last of them.
+        // Its successor is started while it does the last of them.
         member.dismiss();
     }
 }

@@ -22,6 +22,10 @@ const MOST_FRUITLESS: u32 = 8;
 /// nobody waits for it, and the next may be no better.
 const IDLE_PAUSE: Duration = Duration::from_millis(10);
 
+/// So many workers of one seat may be leaving at a time, busy with their last
+/// tasks or with their ends.
+const MOST_LEAVING: usize = 2;
+
 impl<T: Transport> Core<T> {
     /// A worker has begun a task. If it was started since others could not,
     /// whatever ailed them is over.
@@ -92,9 +96,7 @@ impl<T: Transport> Core<T> {
         }
         self.hire_at = None;
         for seat in 0..self.config.workers.get() {
-            let is_taken =
-                self.members.iter().any(|member| member.seat == seat && !member.is_leaving);
-            if is_taken {
+            if self.is_taken(seat) {
                 continue;
             }
             if let Err(error) = self.hire(seat) {
@@ -102,6 +104,20 @@ impl<T: Transport> Core<T> {
                 return self.back_off(&error);
             }
         }
+    }
+
+    /// Whether a seat has a worker, or so many that are leaving that it must not
+    /// have another: who retires after every task must not become as many
+    /// processes as there are tasks.
+    fn is_taken(&self, seat: usize) -> bool {
+        let mut leaving = 0;
+        for member in self.members.iter().filter(|member| member.seat == seat) {
+            if !member.is_leaving {
+                return true;
+            }
+            leaving += 1;
+        }
+        leaving >= MOST_LEAVING
     }
 
     pub(super) fn hire(&mut self, seat: usize) -> Result<()> {
