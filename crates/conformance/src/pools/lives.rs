@@ -1,12 +1,22 @@
 //! Workers retire, others take their seats, and all leave in the end.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
+use std::time::Duration;
+
 use multiproc::{
     StartMethod,
     pool::{Builder, Bulk, Pool},
 };
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    signal::Signal,
+    time::TimeValLike,
+};
 
-use super::door::{Door, visit};
+use super::{
+    door::{Door, visit},
+    faults::{send, square, until},
+};
 
 /// A pool of one worker in the making.
 fn one<T: Bulk>(method: StartMethod) -> Builder<T> {
@@ -41,4 +51,32 @@ pub fn a_seat_has_two_workers_at_most<T: Bulk>(method: StartMethod) {
     door.open(2);
     visits.into_iter().for_each(|visit| _ = visit.get().unwrap());
     pool.shutdown().unwrap();
+}
+
+/// Processor time that this process has used.
+fn used() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    [usage.user_time(), usage.system_time()]
+        .map(|time| Duration::from_micros(time.num_microseconds() as u64))
+        .iter()
+        .sum()
+}
+
+pub fn a_pool_that_ends_while_a_seat_is_vacant_sleeps_until_it_has_ended<T: Bulk>(
+    method: StartMethod,
+) {
+    const HOOK: Duration = Duration::from_millis(400);
+    let hook = || std::thread::sleep(HOOK);
+    let pool: Pool<T> = one(method).workers(2).exit_hook(hook).build().unwrap();
+    pool.apply(square, 3).unwrap();
+    // One that dies idle and never answered is not replaced at once.
+    let idle = pool.statistics().workers.into_iter().find(|worker| worker.tasks == 0).unwrap();
+    send(Signal::SIGKILL, idle.pid);
+    until(|| {
+        pool.apply(square, 3).unwrap();
+        pool.statistics().workers_healed == 1
+    });
+    let before = used();
+    pool.shutdown().unwrap();
+    assert!(used() - before < HOOK / 2);
 }

@@ -84,6 +84,7 @@ macro_rules! pool_suite {
             workers_that_retire_do_all_of_a_large_chunk_first
             the_successor_of_a_worker_that_retires_begins_meanwhile
             a_seat_has_two_workers_at_most
+            a_pool_that_ends_while_a_seat_is_vacant_sleeps_until_it_has_ended
             a_pool_goes_on_by_itself_when_all_of_its_workers_have_died
             whoever_waits_hears_of_what_another_thread_has_ended
             shutdown_ends_a_stream_with_what_it_has

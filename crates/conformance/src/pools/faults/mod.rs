@@ -27,7 +27,7 @@ pub use self::{
     deadlines::*, ends::*, healing::*, policy::*, resources::*, rubbish::*, runs::*, steps::*,
 };
 
-fn square(x: u64) -> u64 {
+pub(super) fn square(x: u64) -> u64 {
     x * x
 }
 
@@ -46,7 +46,7 @@ fn check_is_well<T: Transport>(pool: &Pool<T>) {
     });
 }
 
-fn send(signal: Signal, pid: i32) {
+pub(super) fn send(signal: Signal, pid: i32) {
     signal::kill(Pid::from_raw(pid), signal).expect("a worker can be sent a signal");
 }
 
@@ -71,7 +71,7 @@ fn assert_died(error: &Error, task: usize, codes: &[i32]) {
 const KILLED: i32 = -(Signal::SIGKILL as i32);
 
 /// Waits until something that nobody tells is so.
-fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) fn until(mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }

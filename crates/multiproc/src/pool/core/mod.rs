@@ -38,7 +38,8 @@ pub(super) struct Core<T: Transport> {
     /// Workers that have ended, or could not be started, before they had begun
     /// what they were started for, since the first of the last row of them.
     fruitless: Option<(u32, Instant)>,
-    /// No worker is started before then.
+    /// No worker is started before then. Somebody is to look then, as long as
+    /// there may be another worker.
     hire_at: Option<Instant>,
     /// The error that has ended the pool, or its first worker's before it was built.
     failure: Option<Error>,
@@ -188,6 +189,7 @@ impl<T: Transport> Core<T> {
     /// Tells the workers to end once they have done what they were given.
     pub(super) fn dismiss(&mut self) {
         self.stage = self.stage.max(Stage::Ending);
+        self.hire_at = None;
         self.members.iter_mut().for_each(Member::dismiss);
         self.hand_out();
     }
@@ -210,6 +212,7 @@ impl<T: Transport> Core<T> {
     /// Ends the workers; jobs that are not finished fail.
     pub(super) fn kill(&mut self, error: Error) {
         self.stage = Stage::Ended;
+        self.hire_at = None;
         // A result that is kept keeps this; a process that can start workers it must not keep.
         self.starter = None;
         // First all of them, so that none lives to see the others gone.
