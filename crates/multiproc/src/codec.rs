@@ -128,6 +128,16 @@ fn grow(bytes: &mut Vec<u8>, more: usize) -> io::Result<()> {
     bytes.try_reserve(more).map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
+/// Whether a value of some size can be had in addition to what there is,
+/// for code that would end the process if it cannot.
+pub(crate) fn may_be_had(bytes: usize) -> Result<()> {
+    let mut room = Vec::new();
+    let made = make_room(&mut room, bytes);
+    // What nobody looks at need not be made.
+    std::hint::black_box(&room);
+    made
+}
+
 impl Flavor for Appending<'_> {
     type Output = ();
 

@@ -106,7 +106,8 @@ impl<T: Transport> Shared<T> {
             }
             if large.try_reserve(piece.len()).is_err() {
                 self.with(|core| core.end_errand(&posted));
-                return Err(Some(Error::no_memory(whole)));
+                let why = Error::no_memory(whole).to_string();
+                return Err(Some(Error::TaskValue { task: 0, what: "result", why }));
             }
             large.extend_from_slice(piece);
             match self.look(|core| core.post_again(&posted, so_far)) {

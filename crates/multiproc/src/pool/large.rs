@@ -6,7 +6,7 @@ use std::any::{Any, TypeId};
 use bytemuck::Pod;
 
 use super::plain::{for_each_plain_type, same};
-use crate::memory::prefer_huge_pages;
+use crate::memory::{may_be_taken, prefer_huge_pages};
 
 /// A vector with more bytes than this is large. To copy a smaller one costs
 /// less than system calls of its own.
@@ -64,6 +64,10 @@ pub(super) fn room<T: 'static>(bytes: usize) -> Room {
 fn zeros<P: Pod + Send>(bytes: usize) -> Room {
     if !bytes.is_multiple_of(size_of::<P>()) {
         return Room::Otherwise;
+    }
+    // What seems to be had need not be there when it is written.
+    if may_be_taken(bytes as u64).is_err() {
+        return Room::Nowhere;
     }
     match bytemuck::allocation::try_zeroed_vec::<P>(bytes / size_of::<P>()) {
         Ok(mut zeros) => {

@@ -11,6 +11,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::plain::{self, for_each_plain_type};
 use crate::{Error, Result, codec};
 
+/// Where a copy costs much more than to ask for the memory that it needs.
+const WORTH_A_LOOK: usize = 1 << 20;
+
 /// Appends the bytes of `value` to `bytes`, which is left as it was if that
 /// fails.
 #[inline]
@@ -42,6 +45,10 @@ pub(super) fn encode_within<T: Serialize + 'static>(
 /// The value whose bytes [`encode_into`] has appended.
 #[inline]
 pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T> {
+    if bytes.len() > WORTH_A_LOOK {
+        // The value takes as much in addition, about.
+        codec::may_be_had(bytes.len())?;
+    }
     if plain::size::<T>().is_some() {
         let why = || format!("{} bytes instead of {}", bytes.len(), size_of::<T>());
         return plain::read(bytes).ok_or_else(|| wrong_length::<T>(why()));

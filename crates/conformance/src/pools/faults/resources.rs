@@ -114,19 +114,50 @@ pub fn an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task<
     method: StartMethod,
 ) {
     let pool: Pool<T> = builder(method).worker_memory_cap(96 << 20).build().unwrap();
-    let lens = [3, 128 << 20, 5, 200_000];
-    let outcomes =
-        pool.map_outcomes(|text: String| text.len(), lens.map(|len| " ".repeat(len))).unwrap();
+    // The second does not fit, of the third there is no room for both the bytes
+    // and the value.
+    let lens = [3, 64 << 20, 30 << 20, 5, 200_000];
+    let texts = lens.map(|len| " ".repeat(len));
+    let outcomes = pool.map_outcomes(|text: String| text.len(), texts).unwrap();
     for ((task, len), outcome) in lens.into_iter().enumerate().zip(outcomes) {
-        match (task, outcome) {
-            (1, Err(Error::TaskValue { task: 1, what: "argument", why })) => {
+        match outcome {
+            Err(Error::TaskValue { task: of, what: "argument", why }) => {
+                assert!(of == task && len > 1 << 20, "{task}: {why}");
                 assert!(why.contains("memory"), "{why}");
             }
-            (_, outcome) => assert_eq!(outcome.unwrap(), len),
+            outcome => assert_eq!((outcome.unwrap(), len < 1 << 20), (len, true)),
         }
     }
     check_is_well(&pool);
     assert_eq!(pool.statistics().workers_healed, 0);
+    pool.shutdown().unwrap();
+}
+
+/// A vector is read to where it is to lie; of a text the bytes fit, and the
+/// value in addition does not.
+pub fn a_result_that_the_parent_has_no_memory_for_is_the_error_of_its_task<T: Bulk>(
+    method: StartMethod,
+) {
+    const LEN: usize = 40 << 20;
+    let pool: Pool<T> = builder(method).build().unwrap();
+    // The thread that answers them all takes memory of its own.
+    let others = pool.map_async(square, 0..100);
+    others.get().unwrap();
+    cap_memory(60 << 20);
+    let outcomes = [
+        pool.apply(|()| vec![7u8; 2 * LEN], ()).map(drop),
+        pool.apply(|()| " ".repeat(LEN), ()).map(drop),
+    ];
+    for outcome in outcomes {
+        match outcome {
+            Err(Error::TaskValue { task: 0, what: "result", why }) => {
+                assert!(why.contains("memory"), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(pool.apply(|()| vec![7u8; LEN], ()).unwrap().len(), LEN);
+    check_is_well(&pool);
     pool.shutdown().unwrap();
 }
 

@@ -113,7 +113,8 @@ impl Jobs {
 
     /// A task has an answer that is of no use.
     pub(crate) fn fail_answered(&mut self, id: TaskId, error: Error) {
-        self.end_with(id, error);
+        let (task, why) = (id.task as usize, error.to_string());
+        self.end_with(id, Error::TaskValue { task, what: "result", why });
     }
 
     fn end_with(&mut self, id: TaskId, error: Error) {
