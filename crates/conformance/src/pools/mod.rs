@@ -116,6 +116,7 @@ macro_rules! pool_suite {
             workers_killed_while_idle_cost_nothing
             idle_workers_that_die_again_and_again_are_replaced_again_and_again
             workers_that_all_die_at_once_are_all_replaced
+            a_pool_heals_though_what_starts_its_workers_was_stopped
             replacements_that_die_a_few_times_are_replaced_themselves
             if_no_replacement_lives_every_result_is_an_error_that_says_so
             who_lives_goes_on_while_others_cannot_be_replaced

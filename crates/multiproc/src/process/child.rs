@@ -87,6 +87,11 @@ impl Child {
         self.process.signal(Signal::SIGKILL);
     }
 
+    /// Has the process go on if it was stopped.
+    pub(super) fn go_on(&self) {
+        self.process.send(Signal::SIGCONT);
+    }
+
     pub(super) fn await_begin(&self) -> Result<()> {
         self.process.await_begin()
     }

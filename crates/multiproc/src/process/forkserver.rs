@@ -45,6 +45,11 @@ pub(super) struct Server {
     can_fork: bool,
 }
 
+/// How long the server may take to read a birth, and to answer. It needs
+/// fractions of a millisecond, and a pool waits for it with its lock held. One
+/// that does not answer is killed, and another launched.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
 /// On both sides of a fork.
 enum Forked {
     Parent(libc::pid_t),
@@ -153,7 +158,8 @@ impl Server {
         // Stopped in this very moment it would say nothing for ever.
         socket.set_read_timeout(Some(BEGINS_WITHIN)).map_err(refused)?;
         (&*socket).read_exact(&mut can_fork).map_err(refused)?;
-        socket.set_read_timeout(None).map_err(refused)?;
+        socket.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
+        socket.set_write_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
         let [can_fork] = can_fork.map(|answer| answer != 0);
         Ok(Self { socket: Mutex::new(socket), newborn, process: Mutex::new(process), can_fork })
     }
@@ -172,16 +178,27 @@ impl Server {
         Ok(self.process().wait(Some(LAST_BREATH))?.is_some())
     }
 
-    /// An error if the server has ended without having read the birth, so that
-    /// another one can be asked; otherwise what came of it.
+    /// An error if the server has ended without having forked, so that another
+    /// one can be asked; otherwise what came of it.
     fn fork(&self, birth: &Birth) -> io::Result<io::Result<libc::pid_t>> {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         self.newborn.clear();
+        // Stopped by whomever, it would be of no use to anybody.
+        self.process().go_on();
         if let Err(error) = birth.send(&socket) {
+            if is_late(&error) {
+                self.end();
+                return Err(late());
+            }
             // Nothing was sent: more descriptors than a message carries, or than may be under way.
             return if exec::is_hung_up(&error) { Err(error) } else { Ok(Err(error)) };
         }
         match hear(&socket) {
+            Err(error) if is_late(&error) => {
+                self.end();
+                // It has forked, or it never will.
+                self.newborn.pid().map(Ok).ok_or_else(late)
+            }
             // The socket says so if something was left unread.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(error),
             Err(_) => {
@@ -197,17 +214,37 @@ impl Server {
         }
     }
 
-    /// Ends what a server has forked that has ended itself and not told.
-    fn end_newborn(&self) {
+    /// Kills the server and waits until it has ended.
+    fn end(&self) {
         let mut server = self.process();
         server.kill();
         // In the middle of a fork it ends after it; if its status cannot be had it has ended.
         let _ = server.wait(None);
+    }
+
+    /// Ends what a server has forked that has ended itself and not told.
+    fn end_newborn(&self) {
+        self.end();
         // A child of this process that nobody has reaped: the number is its.
         if let Some(pid) = self.newborn.pid() {
             kill_and_reap(pid);
         }
     }
+}
+
+/// Whether the server has not read or not answered in time.
+fn is_late(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn late() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!(
+            "the fork server has not answered within {ANSWERS_WITHIN:?} and was killed\nhelp: see \
+             what stops it, or use `StartMethod::Spawn`"
+        ),
+    )
 }
 
 fn hear(mut socket: &UnixStream) -> io::Result<i32> {
@@ -292,18 +329,60 @@ mod tests {
         command.arg("1000").spawn().unwrap().id() as libc::pid_t
     }
 
+    fn server(socket: UnixStream) -> Server {
+        let process = Child::new(Supervised::new("server", endless()).unwrap());
+        Server {
+            socket: Mutex::new(ParentEnd::new(socket)),
+            newborn: Newborn::new().unwrap().0,
+            process: Mutex::new(process),
+            can_fork: true,
+        }
+    }
+
+    fn birth(payload: Vec<u8>) -> Birth {
+        let biography = Biography::of_child("child", StartMethod::ForkServer);
+        let inheritance = Inheritance { payload, descriptors: Vec::new() };
+        Birth::new(biography, EntryPoint::new(|_| ()), inheritance)
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_server_that_reads_nothing_or_does_not_answer_is_killed_and_another_one_can_be_asked() {
+        // One fits into the buffer of a socket, the other does not.
+        for payload in [10, 10 << 20] {
+            let (ours, _theirs) = UnixStream::pair().unwrap();
+            ours.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+            ours.set_write_timeout(Some(Duration::from_millis(10))).unwrap();
+            let server = server(ours);
+            let error = server.fork(&birth(vec![0; payload])).unwrap_err();
+            assert!(error.to_string().contains("\nhelp: "), "{error}");
+            assert!(server.has_ended().unwrap());
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn what_a_server_that_does_not_answer_has_forked_counts() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let (server, child) = (server(ours), endless());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                Birth::receive(&theirs).unwrap().unwrap().unwrap();
+                // SAFETY: the word is mapped; as from the kernel, nobody else writes.
+                unsafe { server.newborn.word().write_volatile(child) };
+            });
+            assert_eq!(server.fork(&birth(Vec::new())).unwrap().unwrap(), child);
+        });
+        assert!(server.has_ended().unwrap());
+        kill_and_reap(child);
+    }
+
     #[test]
     #[cfg_attr(miri, ignore = "asks the system")]
     fn a_server_killed_between_fork_and_answer_leaves_no_process_and_calls_nothing_twice() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let server = endless();
-        let newborn = Newborn::new().unwrap().0;
-        let server = Server {
-            socket: Mutex::new(ParentEnd::new(ours)),
-            newborn,
-            process: Mutex::new(Child::new(Supervised::new("server", server).unwrap())),
-            can_fork: true,
-        };
+        let server = server(ours);
         let child = std::thread::scope(|scope| {
             let dies = scope.spawn(|| {
                 // The server reads, the kernel forks and writes, and nobody answers.
@@ -314,10 +393,7 @@ mod tests {
                 theirs.shutdown(std::net::Shutdown::Both).unwrap();
                 child
             });
-            let biography = Biography::of_child("child", StartMethod::ForkServer);
-            let entry = EntryPoint::new(|_| ());
-            let birth = Birth::new(biography, entry, Inheritance::default());
-            let error = server.fork(&birth).unwrap().unwrap_err();
+            let error = server.fork(&birth(Vec::new())).unwrap().unwrap_err();
             assert!(error.to_string().contains("\nhelp: "), "{error}");
             dies.join().unwrap()
         });

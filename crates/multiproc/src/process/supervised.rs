@@ -137,12 +137,17 @@ impl Supervised {
         }
     }
 
-    /// Sends a signal; nothing happens if the process has ended.
+    /// Sends a signal that may end the process; nothing happens if it has ended.
     pub(super) fn signal(&self, signal: Signal) {
+        self.was_signalled.store(true, Relaxed);
+        self.send(signal);
+    }
+
+    /// Sends a signal; nothing happens if the process has ended.
+    pub(super) fn send(&self, signal: Signal) {
         if self.status().is_some() || !self.is_ours() {
             return;
         }
-        self.was_signalled.store(true, Relaxed);
         // SAFETY: pidfd_send_signal takes plain numbers and a null siginfo;
         // a pidfd cannot refer to another process that got the same pid.
         // It fails only if the process has ended, which is what is wanted.

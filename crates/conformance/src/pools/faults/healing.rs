@@ -1,7 +1,7 @@
 //! Workers are replaced, however and however often they die.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use multiproc::{
     Error, RawValue, StartMethod,
@@ -9,7 +9,7 @@ use multiproc::{
 };
 use nix::sys::signal::Signal;
 
-use super::{KILLED, assert_died, builder, check_is_well, die, send, square, until};
+use super::{KILLED, assert_died, builder, check_is_well, die, send, square, stop, until};
 use crate::pools::door::{Door, visit};
 
 pub fn workers_killed_while_idle_cost_nothing<T: Bulk>(method: StartMethod) {
@@ -60,6 +60,36 @@ pub fn workers_that_all_die_at_once_are_all_replaced<T: Bulk>(method: StartMetho
         assert_eq!(pool.statistics().tasks_failed, 4 * round);
     }
     check_is_well(&pool);
+    pool.shutdown().unwrap();
+}
+
+/// The fork server, or the copy of this process that forks the workers.
+fn starters() -> Vec<i32> {
+    let me = std::process::id() as i32;
+    let all = procfs::process::all_processes().unwrap().flatten();
+    let stats = all.filter_map(|process| process.stat().ok());
+    let starts = |comm: &str| ["forkserver", "nursery"].contains(&comm);
+    stats.filter(|stat| stat.ppid == me && starts(&stat.comm)).map(|stat| stat.pid).collect()
+}
+
+pub fn a_pool_heals_though_what_starts_its_workers_was_stopped<T: Bulk>(method: StartMethod) {
+    let pool: Pool<T> = builder(method).build().unwrap();
+    // From now on this process has another thread and cannot be copied again.
+    pool.apply_async(square, 3).get().unwrap();
+    let starters = starters();
+    assert!(method == StartMethod::Spawn || !starters.is_empty());
+    for _ in 0..3 {
+        starters.iter().for_each(|&pid| stop(pid));
+        let dead = pool.pids().next().unwrap();
+        send(Signal::SIGKILL, dead);
+        // Neither hangs for ever.
+        let _ = pool.apply_async(square, 3).get_timeout(Duration::from_millis(1));
+        let _ = pool.statistics();
+        until(|| {
+            check_is_well(&pool);
+            pool.pids().all(|pid| pid != dead)
+        });
+    }
     pool.shutdown().unwrap();
 }
 

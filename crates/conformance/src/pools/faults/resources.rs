@@ -113,7 +113,7 @@ pub fn five_gigabytes_without_the_memory_for_them_are_an_error_of_their_task<T: 
 pub fn an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task<T: Bulk>(
     method: StartMethod,
 ) {
-    let pool: Pool<T> = builder(method).worker_memory_cap(96 << 20).build().unwrap();
+    let pool: Pool<T> = builder(method).worker_memory_cap(48 << 20).build().unwrap();
     // The second does not fit, of the third there is no room for both the bytes
     // and the value.
     let lens = [3, 64 << 20, 30 << 20, 5, 200_000];
@@ -138,12 +138,12 @@ pub fn an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task<
 pub fn a_result_that_the_parent_has_no_memory_for_is_the_error_of_its_task<T: Bulk>(
     method: StartMethod,
 ) {
-    const LEN: usize = 40 << 20;
+    const LEN: usize = 20 << 20;
     let pool: Pool<T> = builder(method).build().unwrap();
     // The thread that answers them all takes memory of its own.
     let others = pool.map_async(square, 0..100);
     others.get().unwrap();
-    cap_memory(60 << 20);
+    cap_memory(30 << 20);
     let outcomes = [
         pool.apply(|()| vec![7u8; 2 * LEN], ()).map(drop),
         pool.apply(|()| " ".repeat(LEN), ()).map(drop),
