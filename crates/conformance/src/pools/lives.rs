@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use multiproc::{
-    StartMethod,
+    Error, Result, StartMethod,
     pool::{Builder, Bulk, Pool},
 };
 use nix::sys::{
@@ -15,7 +15,7 @@ use nix::sys::{
 
 use super::{
     door::{Door, visit},
-    faults::{send, square, until},
+    faults::{send, square, stop, until},
 };
 
 /// A pool of one worker in the making.
@@ -79,4 +79,60 @@ pub fn a_pool_that_ends_while_a_seat_is_vacant_sleeps_until_it_has_ended<T: Bulk
     let before = used();
     pool.shutdown().unwrap();
     assert!(used() - before < HOOK / 2);
+}
+
+/// Workers whose exit hook does not return.
+fn lingering<T: Bulk>(method: StartMethod) -> Builder<T> {
+    let hook = || std::thread::sleep(Duration::from_secs(3600));
+    one(method).exit_hook(hook).exit_timeout(Duration::from_millis(50))
+}
+
+/// The error is that of a worker that was killed when it should have ended.
+#[track_caller]
+fn assert_lingered(shutdown: Result<()>) {
+    match shutdown {
+        Err(Error::WorkerDied { task: None, status, .. }) => {
+            assert_eq!(status.code, -(Signal::SIGKILL as i32));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn a_worker_that_retires_and_does_not_end_is_killed<T: Bulk>(method: StartMethod) {
+    let pool: Pool<T> = lingering(method).max_tasks_per_worker(1).build().unwrap();
+    for x in 0..6 {
+        assert_eq!(pool.apply(square, x).unwrap(), x * x);
+        assert!(pool.pids().len() <= 2);
+    }
+    assert!(pool.statistics().workers_healed >= 4, "{:?}", pool.statistics());
+    assert_lingered(pool.shutdown());
+}
+
+pub fn a_worker_that_retires_has_as_long_as_it_takes_for_its_last_task<T: Bulk>(
+    method: StartMethod,
+) {
+    let builder = one(method).exit_timeout(Duration::from_millis(1));
+    let pool: Pool<T> = builder.max_tasks_per_worker(1).build().unwrap();
+    let mut door = Door::new();
+    let last = pool.apply_async(visit, door.way_in());
+    door.await_knocks(1);
+    // It goes on through all this.
+    for x in 0..20 {
+        assert_eq!(pool.apply(square, x).unwrap(), x * x);
+    }
+    assert!(!last.is_ready());
+    door.open(1);
+    last.get().unwrap();
+    pool.terminate();
+}
+
+pub fn a_worker_that_does_not_end_at_a_shutdown_is_killed_and_told<T: Bulk>(method: StartMethod) {
+    let pool: Pool<T> = lingering(method).workers(2).build().unwrap();
+    pool.apply(square, 3).unwrap();
+    assert_lingered(pool.shutdown());
+    // With somebody else who waits for it, and stopped altogether.
+    let pool: Pool<T> = lingering(method).build().unwrap();
+    pool.apply_async(square, 3).get().unwrap();
+    stop(pool.pids().next().unwrap());
+    assert_lingered(pool.shutdown());
 }

@@ -85,6 +85,9 @@ macro_rules! pool_suite {
             the_successor_of_a_worker_that_retires_begins_meanwhile
             a_seat_has_two_workers_at_most
             a_pool_that_ends_while_a_seat_is_vacant_sleeps_until_it_has_ended
+            a_worker_that_retires_and_does_not_end_is_killed
+            a_worker_that_retires_has_as_long_as_it_takes_for_its_last_task
+            a_worker_that_does_not_end_at_a_shutdown_is_killed_and_told
             a_pool_goes_on_by_itself_when_all_of_its_workers_have_died
             whoever_waits_hears_of_what_another_thread_has_ended
             shutdown_ends_a_stream_with_what_it_has

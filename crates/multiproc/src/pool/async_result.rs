@@ -48,7 +48,7 @@ impl<T: Transport> Awaited for Shared<T> {
     fn cancel(&self, job: JobId) -> bool {
         self.with(|core| {
             let was_running = core.jobs.cancel(job);
-            core.stop_cancelled();
+            let _ = core.keep_times();
             was_running
         })
     }

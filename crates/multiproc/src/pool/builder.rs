@@ -21,7 +21,9 @@ use super::{
     shared::Shared,
     transport::Transport,
 };
-use crate::{Error, Result, StartMethod, codec, cpu_count, start_method::settle_default};
+use crate::{
+    Error, Result, SHUTDOWN_PATIENCE, StartMethod, codec, cpu_count, start_method::settle_default,
+};
 
 /// Far more than a start takes, even of a program whose `main` has much to do
 /// before its first line is reached, on a busy machine.
@@ -45,6 +47,7 @@ impl<T: Transport> Default for Builder<T> {
             start_method: StartMethod::default(),
             name: T::NAME.to_owned(),
             start_timeout: START_TIMEOUT,
+            exit_timeout: SHUTDOWN_PATIENCE,
             cores: Vec::new(),
             memory_cap: None,
             max_tasks: None,
@@ -128,9 +131,18 @@ impl<T: Transport> Builder<T> {
         self
     }
 
+    /// How long a worker that was told to end and has nothing more to do may
+    /// take for that, its [exit hook](Self::exit_hook) included, before it is
+    /// killed: five seconds if nothing is said.
+    pub fn exit_timeout(mut self, exit_timeout: Duration) -> Self {
+        self.config.exit_timeout = exit_timeout;
+        self
+    }
+
     /// Has every worker call `f` when it ends in order: at
-    /// [`shutdown`](Pool::shutdown), where it has five seconds for that, or after
-    /// its [last task](Self::max_tasks_per_worker).
+    /// [`shutdown`](Pool::shutdown) or after its
+    /// [last task](Self::max_tasks_per_worker). It has [so
+    /// long](Self::exit_timeout) for that.
     pub fn exit_hook<F: Fn() + Copy + Send + 'static>(mut self, f: F) -> Self {
         self.config.exit_hook = Some(HookFn::new(move |(): ()| f()).token());
         self

@@ -44,6 +44,7 @@ pub(super) struct Config {
     /// Prefix of the workers' names.
     pub(super) name: String,
     pub(super) start_timeout: Duration,
+    pub(super) exit_timeout: Duration,
     /// The core of each worker, from the first again when they are used up.
     pub(super) cores: Vec<usize>,
     pub(super) memory_cap: Option<u64>,

@@ -23,6 +23,8 @@ pub(super) struct Member<S> {
     pub(super) is_ready: bool,
     /// It was told to end and is not given tasks any more.
     pub(super) is_leaving: bool,
+    /// Since when somebody has seen that it has nothing more to do than that.
+    leaves_since: Option<Instant>,
     /// Tasks that it was given.
     pub(super) given: u64,
     pub(super) answered: u64,
@@ -84,6 +86,7 @@ impl<S: Stream> Member<S> {
             born: Instant::now(),
             is_ready: false,
             is_leaving: false,
+            leaves_since: None,
             given: 0,
             answered: 0,
             busy: Duration::ZERO,
@@ -145,6 +148,20 @@ impl<S: Stream> Member<S> {
             return None;
         }
         let left = limit.saturating_sub(self.born.elapsed());
+        if left.is_zero() {
+            self.child.kill();
+        }
+        Some(left.max(Duration::from_millis(1)))
+    }
+
+    /// Kills it if it was told to end, has nothing more to do, and has not ended
+    /// in time. How long until this is to be asked again.
+    pub(super) fn keep_exit_time(&mut self, limit: Duration) -> Option<Duration> {
+        if !self.is_leaving || self.lane.in_flight_len() > 0 {
+            return None;
+        }
+        let since = *self.leaves_since.get_or_insert_with(Instant::now);
+        let left = limit.saturating_sub(since.elapsed());
         if left.is_zero() {
             self.child.kill();
         }

@@ -36,7 +36,7 @@ mod value;
 mod work;
 mod worker;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -62,7 +62,7 @@ pub(crate) use self::{
     work::{Failures, Loss, Work},
     worker::own_status,
 };
-use crate::{Error, Result, SHUTDOWN_PATIENCE};
+use crate::{Error, Result};
 
 /// Worker processes that execute functions.
 ///
@@ -244,7 +244,8 @@ impl<T: Transport> Pool<T> {
         self.shared.look(|core| if core.has_ended() { 0 } else { core.config.workers.get() })
     }
 
-    /// Process ids of the workers, by seat.
+    /// Process ids of the workers, by seat; of a seat whose worker
+    /// [retires](Builder::max_tasks_per_worker), two as long as that has not ended.
     pub fn pids(&self) -> impl ExactSizeIterator<Item = i32> + use<T> {
         self.shared.look(|core| core.pids()).into_iter()
     }
@@ -268,7 +269,7 @@ impl<T: Transport> Pool<T> {
     /// [`Error::PoolOpen`] if the pool was not [closed](Self::close);
     /// [`Error::WorkerDied`] if a worker without a task did not end with exit
     /// code 0, as after a panic of the [exit hook](Builder::exit_hook), or not
-    /// within five seconds, after which it was killed;
+    /// [in time](Builder::exit_timeout), after which it was killed;
     /// [`Error::WorkersKeepDying`] if that has ended the pool.
     pub fn join(&self) -> Result<()> {
         if !self.shared.look(|core| core.is_closed()) {
@@ -276,8 +277,8 @@ impl<T: Transport> Pool<T> {
         }
         self.shared.wait(None, |core| core.jobs.unfinished() == 0 && !core.has_errands());
         self.shared.with(core::Core::dismiss);
-        let patience = Instant::now() + SHUTDOWN_PATIENCE;
-        self.shared.wait(Some(patience), |core| core.has_ended());
+        // Who takes too long is killed.
+        self.shared.wait(None, |core| core.has_ended());
         let failure = self.shared.look(core::Core::take_failure);
         self.shared.kill(Error::PoolClosed);
         failure.map_or(Ok(()), Err)

@@ -251,7 +251,7 @@ impl<T: Transport, A, R, I> Drop for Stream<T, A, R, I> {
         let job = self.job;
         self.pool.with(|core| {
             core.jobs.cancel(job);
-            core.stop_cancelled();
+            let _ = core.keep_times();
             core.jobs.abandon(job);
         });
     }

@@ -78,7 +78,7 @@ pub(super) fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// Stops a process, and returns when it has stopped.
-fn stop(pid: i32) {
+pub(super) fn stop(pid: i32) {
     send(Signal::SIGSTOP, pid);
     let process = procfs::process::Process::new(pid).expect("it lives");
     until(|| process.stat().expect("it lives").state == 'T');

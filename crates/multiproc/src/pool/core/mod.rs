@@ -9,7 +9,7 @@ mod healing;
 mod sleeping;
 mod statistics;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) use self::sleeping::Sleep;
 use self::{errands::ErrandTable, statistics::Tallies};
@@ -22,7 +22,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    Error, ExitStatus, Result,
+    Error, Result,
     process::{Starter, this_process},
 };
 
@@ -158,16 +158,23 @@ impl<T: Transport> Core<T> {
         for (pid, why) in lost {
             self.lose(pid, why);
         }
-        self.stop_cancelled();
+        let _ = self.keep_times();
         self.fill_seats();
         self.hand_out();
     }
 
-    /// Stops the workers that execute what was cancelled.
-    pub(super) fn stop_cancelled(&mut self) {
+    /// Stops the workers that execute what was cancelled, or whose time is over.
+    /// How long until this is to be asked again.
+    pub(super) fn keep_times(&mut self) -> Option<Duration> {
+        let Config { start_timeout, exit_timeout, .. } = self.config;
+        let mut again = None;
         for member in &mut self.members {
-            let _ = member.keep_time(&self.jobs);
+            let tasks = member.keep_time(&self.jobs);
+            let start = member.keep_start_time(start_timeout);
+            let exit = member.keep_exit_time(exit_timeout);
+            again = again.into_iter().chain(tasks).chain(start).chain(exit).min();
         }
+        again
     }
 
     /// An open job has `count` tasks more.
@@ -199,14 +206,9 @@ impl<T: Transport> Core<T> {
         self.members.is_empty() && self.stage >= Stage::Ending
     }
 
-    /// What went wrong, once. A worker that lives on although it was told to
-    /// end has gone wrong.
+    /// What went wrong, once.
     pub(super) fn take_failure(&mut self) -> Option<Error> {
-        self.failure.take().or_else(|| {
-            let child = &self.members.first()?.child;
-            let (pid, name) = (child.pid(), child.name().to_owned());
-            Some(Error::WorkerDied { pid, name, status: ExitStatus::KILLED, task: None })
-        })
+        self.failure.take()
     }
 
     /// Ends the workers; jobs that are not finished fail.

@@ -97,12 +97,7 @@ impl<T: Transport> Core<T> {
 
     /// When somebody must look even if nothing happens.
     fn next_alarm(&mut self, now: Instant) -> Option<Duration> {
-        let mut alarm = self.hire_at.map(|at| at.saturating_duration_since(now));
-        for member in &mut self.members {
-            let again = member.keep_time(&self.jobs);
-            let begun = member.keep_start_time(self.config.start_timeout);
-            alarm = alarm.into_iter().chain(again).chain(begun).min();
-        }
-        alarm
+        let hire = self.hire_at.map(|at| at.saturating_duration_since(now));
+        hire.into_iter().chain(self.keep_times()).min()
     }
 }

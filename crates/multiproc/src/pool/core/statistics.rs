@@ -19,7 +19,7 @@ pub(super) struct Tallies {
 }
 
 impl<T: Transport> Core<T> {
-    /// Processes that a pool of this size has, and that can work.
+    /// The workers' processes, by seat.
     pub(in crate::pool) fn pids(&self) -> Vec<i32> {
         let mut seats: Vec<_> =
             self.members.iter().map(|member| (member.seat, member.child.pid())).collect();
