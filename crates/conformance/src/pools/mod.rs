@@ -154,6 +154,7 @@ macro_rules! pool_suite {
             five_gigabytes_without_the_memory_for_them_are_an_error_of_their_task
             an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task
             a_result_that_the_parent_has_no_memory_for_is_the_error_of_its_task
+            what_large_values_took_is_given_back
             without_descriptors_a_pool_is_not_built_and_leaves_nothing
             without_descriptors_nobody_is_replaced_until_there_are_some
             of_many_short_pools_nothing_is_left

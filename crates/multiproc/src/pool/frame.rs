@@ -167,5 +167,10 @@ pub(crate) enum ValueOf {
     Result,
 }
 
+/// Room that was made for a large value is kept for the next one up to here. To
+/// get as much from the system again costs a fraction of what it costs to fill
+/// it; to keep it would cost what others need.
+pub(crate) const MOST_KEPT_BYTES: usize = 16 << 20;
+
 /// Longest encoded [`Failure`]; the worker cuts its texts to fit.
 pub(crate) const MAX_FAILURE: usize = 32 * 1024;

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Port, Transport,
     frame::{
-        Failure, JobHeader, MOST_RUN_BYTES, PaceReport, RequestHeader, RunHeader, ValueOf, job,
-        reply, request,
+        Failure, JobHeader, MOST_KEPT_BYTES, MOST_RUN_BYTES, PaceReport, RequestHeader, RunHeader,
+        ValueOf, job, reply, request,
     },
     function::{Argument, CallFn, HookFn},
     inbox::Inbox,
@@ -345,6 +345,8 @@ impl<P: Port> Worker<P> {
         if self.writes_at_once || self.outbox.bytes.len() >= OUTBOX_BYTES {
             self.write()?;
         }
+        self.large_input.forget_much();
+        self.output.forget_much();
         self.status.end(header.tag);
         Ok(())
     }
@@ -429,6 +431,14 @@ impl AlignedBytes {
             self.0.resize(words, 0);
         }
         Some(&mut bytemuck::cast_slice_mut(&mut self.0)[..len])
+    }
+
+    /// Gives back what one exceptional task has taken: the next may need it for
+    /// itself.
+    fn forget_much(&mut self) {
+        if size_of_val(&*self.0) > MOST_KEPT_BYTES {
+            self.0 = Vec::new();
+        }
     }
 
     /// The first `len` of them, which were made.

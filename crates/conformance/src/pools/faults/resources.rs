@@ -113,10 +113,10 @@ pub fn five_gigabytes_without_the_memory_for_them_are_an_error_of_their_task<T: 
 pub fn an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task<T: Bulk>(
     method: StartMethod,
 ) {
-    let pool: Pool<T> = builder(method).worker_memory_cap(48 << 20).build().unwrap();
+    let pool: Pool<T> = builder(method).worker_memory_cap(32 << 20).build().unwrap();
     // The second does not fit, of the third there is no room for both the bytes
     // and the value.
-    let lens = [3, 64 << 20, 30 << 20, 5, 200_000];
+    let lens = [3, 40 << 20, 20 << 20, 5, 200_000];
     let texts = lens.map(|len| " ".repeat(len));
     let outcomes = pool.map_outcomes(|text: String| text.len(), texts).unwrap();
     for ((task, len), outcome) in lens.into_iter().enumerate().zip(outcomes) {
@@ -138,12 +138,12 @@ pub fn an_argument_that_is_more_than_a_worker_may_have_is_the_error_of_its_task<
 pub fn a_result_that_the_parent_has_no_memory_for_is_the_error_of_its_task<T: Bulk>(
     method: StartMethod,
 ) {
-    const LEN: usize = 20 << 20;
+    const LEN: usize = 10 << 20;
     let pool: Pool<T> = builder(method).build().unwrap();
     // The thread that answers them all takes memory of its own.
     let others = pool.map_async(square, 0..100);
     others.get().unwrap();
-    cap_memory(30 << 20);
+    cap_memory(15 << 20);
     let outcomes = [
         pool.apply(|()| vec![7u8; 2 * LEN], ()).map(drop),
         pool.apply(|()| " ".repeat(LEN), ()).map(drop),
@@ -156,8 +156,32 @@ pub fn a_result_that_the_parent_has_no_memory_for_is_the_error_of_its_task<T: Bu
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(pool.apply(|()| vec![7u8; LEN], ()).unwrap().len(), LEN);
+    assert_eq!(pool.apply(|()| vec![7u8; LEN / 4], ()).unwrap().len(), LEN / 4);
     check_is_well(&pool);
+    pool.shutdown().unwrap();
+}
+
+pub fn what_large_values_took_is_given_back<T: Bulk>(method: StartMethod) {
+    const LEN: usize = 40 << 20;
+    let pool: Pool<T> = builder(method).workers(1).build().unwrap();
+    pool.apply(square, 3).unwrap();
+    let worker = pool.pids().next().unwrap();
+    let own_memory = || {
+        [std::process::id() as i32, worker].map(|pid| {
+            let process = procfs::process::Process::new(pid).unwrap();
+            process.status().unwrap().rssanon.unwrap() * 1024
+        })
+    };
+    let before = own_memory();
+    assert_eq!(pool.apply(|()| " ".repeat(LEN), ()).unwrap().len(), LEN);
+    assert_eq!(pool.apply(|text: String| text.len(), " ".repeat(LEN)).unwrap(), LEN);
+    let mut array = pool.array::<u8>(LEN).unwrap();
+    pool.for_each_chunk(&mut array, LEN, (), |(), chunk: &mut [u8]| chunk.fill(7)).unwrap();
+    drop(array);
+    pool.apply(square, 3).unwrap();
+    let after = own_memory();
+    assert!(after.iter().zip(before).all(|(&after, before)| after < before + LEN as u64 / 2));
+    assert_eq!(pool.pids().next().unwrap(), worker);
     pool.shutdown().unwrap();
 }
 

@@ -4,7 +4,7 @@ use super::{Arriving, BUFFER_BYTES, Broken, Destination, Lane, News, TaskId};
 use crate::{
     Error,
     pool::{
-        frame::{MAX_FAILURE, MOST_RUN_BYTES, PaceReport, ReplyHeader, RunHeader, reply},
+        frame::{MAX_FAILURE, MOST_KEPT_BYTES, MOST_RUN_BYTES, PaceReport, ReplyHeader, RunHeader, reply},
         jobs::Jobs,
         large::Room,
         status::Tag,
@@ -177,15 +177,19 @@ impl<S: Stream> Lane<S> {
         let Some(Arriving { len, to, .. }) = self.arriving.take() else { return };
         let Some((due, ..)) = self.in_flight.oldest() else { return };
         self.answered(1, news);
-        match to {
-            Destination::Nowhere(error) => jobs.fail_answered(due, error),
-            Destination::Room(output) => return jobs.done_large(due, output),
-            Destination::Lane if jobs.done(due, &self.large[..len]) => return,
-            Destination::Lane => {}
-        }
-        news.failed += 1;
-        // Kept for the next one unless it was exceptional.
-        if len > 64 << 20 {
+        let is_accepted = match to {
+            Destination::Nowhere(error) => {
+                jobs.fail_answered(due, error);
+                false
+            }
+            Destination::Room(output) => {
+                jobs.done_large(due, output);
+                true
+            }
+            Destination::Lane => jobs.done(due, &self.large[..len]),
+        };
+        news.failed += u64::from(!is_accepted);
+        if self.large.capacity() > MOST_KEPT_BYTES {
             self.large = Vec::new();
         }
     }
