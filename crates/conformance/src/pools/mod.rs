@@ -123,6 +123,7 @@ macro_rules! pool_suite {
             replacements_that_die_a_few_times_are_replaced_themselves
             if_no_replacement_lives_every_result_is_an_error_that_says_so
             who_lives_goes_on_while_others_cannot_be_replaced
+            a_seat_that_cannot_be_filled_keeps_no_other_vacant
             nothing_is_stranded_when_workers_retire_and_die
             by_default_a_task_that_ends_its_worker_is_not_begun_again
             with_retries_a_task_is_begun_again_so_often_and_not_once_more

@@ -4,7 +4,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use multiproc::{
-    Error, RawValue, StartMethod,
+    Error, RawValue, StartMethod, current_process,
     pool::{Bulk, Pool},
 };
 use nix::sys::signal::Signal;
@@ -163,6 +163,34 @@ pub fn who_lives_goes_on_while_others_cannot_be_replaced<T: Bulk>(method: StartM
     assert_died(&visits.get().unwrap_err(), 0, &[KILLED]);
     assert_eq!(others.get().unwrap(), (0..500).map(square).collect::<Vec<_>>());
     assert_eq!(pool.statistics().tasks_done, 501);
+    pool.terminate();
+}
+
+pub fn a_seat_that_cannot_be_filled_keeps_no_other_vacant<T: Bulk>(method: StartMethod) {
+    let births = RawValue::new(0u64).unwrap();
+    let initialiser = |births: RawValue<u64>| {
+        if births.fetch_add(1) >= 3 && current_process().name().ends_with("-0") {
+            die();
+        }
+    };
+    let builder = builder(method).workers(3).initialiser(initialiser, births);
+    let pool: Pool<T> = builder.build().unwrap();
+    // Somebody is to replace them while this thread looks.
+    pool.apply_async(square, 3).get().unwrap();
+    send(Signal::SIGKILL, pool.pids().next().unwrap());
+    // Until the breaks are long.
+    until(|| pool.statistics().workers_healed > 10);
+    until(|| {
+        let of_seat = |seat: &str| {
+            let workers = pool.statistics().workers;
+            workers.into_iter().find(|worker| worker.name.ends_with(seat)).map(|worker| worker.pid)
+        };
+        let dead = of_seat("-1").unwrap();
+        send(Signal::SIGKILL, dead);
+        until(|| of_seat("-1").is_some_and(|pid| pid != dead));
+        // Both are vacant in turn, most of the time this one.
+        of_seat("-0").is_none()
+    });
     pool.terminate();
 }
 

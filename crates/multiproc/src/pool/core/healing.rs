@@ -1,6 +1,9 @@
 //! Workers that come and go: a seat that is vacant is filled again.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use super::{Core, Stage};
 use crate::{
@@ -43,7 +46,7 @@ impl<T: Transport> Core<T> {
             tracing::warn!(target: "multiproc", pid, ?why, "worker dismissed");
             member.child.kill();
         }
-        let (born, had_answered) = (member.born, member.answered > 0);
+        let (seat, born, had_answered) = (member.seat, member.born, member.answered > 0);
         let errand = Self::orphan(&member);
         let Remains { error, death, was_idle, mut has_charged, is_in_order } =
             member.bury(why, &mut self.jobs);
@@ -59,8 +62,8 @@ impl<T: Transport> Core<T> {
                 self.tallies.healed += 1;
                 match (had_answered || has_charged, was_idle) {
                     (true, _) => {}
-                    (false, true) => self.hire_at = Some(Instant::now() + IDLE_PAUSE),
-                    (false, false) => self.back_off(&error),
+                    (false, true) => self.pause(seat..seat + 1, IDLE_PAUSE),
+                    (false, false) => self.back_off(seat..seat + 1, &error),
                 }
             }
             // The jobs are done, so nobody else would be told.
@@ -68,8 +71,9 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// A worker has ended before it had begun anything, or could not be started.
-    fn back_off(&mut self, error: &Error) {
+    /// A worker has ended before it had begun anything, or could not be started,
+    /// which concerns these seats.
+    fn back_off(&mut self, seats: Range<usize>, error: &Error) {
         let (before, since) = self.fruitless.unwrap_or((0, Instant::now()));
         let deaths = before + 1;
         self.fruitless = Some((deaths, since));
@@ -82,26 +86,43 @@ impl<T: Transport> Core<T> {
             self.failure = Some(failure);
             return;
         }
-        let pause = Duration::from_millis(1 << deaths.min(7));
         // The first death of a worker without work is nothing to be wary of.
-        self.hire_at = (deaths > 1).then(|| Instant::now() + pause);
+        if deaths > 1 {
+            self.pause(seats, Duration::from_millis(1 << deaths.min(7)));
+        }
+    }
+
+    /// Keeps those of these seats that are vacant so for a while.
+    fn pause(&mut self, seats: Range<usize>, pause: Duration) {
+        let until = Instant::now() + pause;
+        for seat in seats {
+            if !self.is_taken(seat) {
+                self.pauses[seat] = Some(until);
+            }
+        }
+    }
+
+    pub(super) fn seats(&self) -> Range<usize> {
+        0..self.config.workers.get()
     }
 
     /// Starts workers for the seats that are vacant.
     pub(super) fn fill_seats(&mut self) {
-        if !matches!(self.stage, Stage::Open | Stage::Closed)
-            || self.hire_at.is_some_and(|at| Instant::now() < at)
-        {
+        if !matches!(self.stage, Stage::Open | Stage::Closed) {
             return;
         }
-        self.hire_at = None;
-        for seat in 0..self.config.workers.get() {
+        for seat in self.seats() {
+            if self.pauses[seat].is_some_and(|until| Instant::now() < until) {
+                continue;
+            }
+            self.pauses[seat] = None;
             if self.is_taken(seat) {
                 continue;
             }
             if let Err(error) = self.hire(seat) {
                 tracing::warn!(target: "multiproc", %error, "worker not replaced");
-                return self.back_off(&error);
+                // What this one wants for, the others would.
+                return self.back_off(self.seats(), &error);
             }
         }
     }

@@ -38,9 +38,8 @@ pub(super) struct Core<T: Transport> {
     /// Workers that have ended, or could not be started, before they had begun
     /// what they were started for, since the first of the last row of them.
     fruitless: Option<(u32, Instant)>,
-    /// No worker is started before then. Somebody is to look then, as long as
-    /// there may be another worker.
-    hire_at: Option<Instant>,
+    /// By seat: it is vacant and no worker is started for it before then.
+    pauses: Vec<Option<Instant>>,
     /// The error that has ended the pool, or its first worker's before it was built.
     failure: Option<Error>,
     owner: u32,
@@ -70,12 +69,12 @@ impl<T: Transport> Core<T> {
         let mut core = Self {
             transport: T::new()?,
             starter: Some(Starter::new(config.start_method)?),
+            pauses: vec![None; config.workers.get()],
             config,
             members: Vec::new(),
             jobs: Jobs::default(),
             stage: Stage::Starting,
             fruitless: None,
-            hire_at: None,
             failure: None,
             owner: this_process(),
             tallies: Tallies::default(),
@@ -83,7 +82,7 @@ impl<T: Transport> Core<T> {
             has_new_members: false,
             errands: ErrandTable::default(),
         };
-        for seat in 0..core.config.workers.get() {
+        for seat in core.seats() {
             core.hire(seat)?;
         }
         Ok(core)
@@ -196,7 +195,7 @@ impl<T: Transport> Core<T> {
     /// Tells the workers to end once they have done what they were given.
     pub(super) fn dismiss(&mut self) {
         self.stage = self.stage.max(Stage::Ending);
-        self.hire_at = None;
+        self.pauses.fill(None);
         self.members.iter_mut().for_each(Member::dismiss);
         self.hand_out();
     }
@@ -214,7 +213,7 @@ impl<T: Transport> Core<T> {
     /// Ends the workers; jobs that are not finished fail.
     pub(super) fn kill(&mut self, error: Error) {
         self.stage = Stage::Ended;
-        self.hire_at = None;
+        self.pauses.fill(None);
         // A result that is kept keeps this; a process that can start workers it must not keep.
         self.starter = None;
         // First all of them, so that none lives to see the others gone.

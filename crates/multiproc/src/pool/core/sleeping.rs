@@ -44,7 +44,7 @@ impl<T: Transport> Core<T> {
             || self.jobs.has_timed()
             || self.jobs.has_cancelled()
             || self.jobs.has_callbacks_due()
-            || self.hire_at.is_some()
+            || self.pauses.iter().any(Option::is_some)
             || self.members.is_empty()
     }
 
@@ -97,7 +97,8 @@ impl<T: Transport> Core<T> {
 
     /// When somebody must look even if nothing happens.
     fn next_alarm(&mut self, now: Instant) -> Option<Duration> {
-        let hire = self.hire_at.map(|at| at.saturating_duration_since(now));
+        let hire = self.pauses.iter().flatten().min();
+        let hire = hire.map(|at| at.saturating_duration_since(now));
         hire.into_iter().chain(self.keep_times()).min()
     }
 }
