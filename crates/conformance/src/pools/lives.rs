@@ -16,6 +16,7 @@ use nix::sys::{
 use super::{
     door::{Door, visit},
     faults::{send, square, stop, until},
+    methods::Stubborn,
 };
 
 /// A pool of one worker in the making.
@@ -50,6 +51,17 @@ pub fn a_seat_has_two_workers_at_most<T: Bulk>(method: StartMethod) {
     }
     door.open(2);
     visits.into_iter().for_each(|visit| _ = visit.get().unwrap());
+    pool.shutdown().unwrap();
+}
+
+pub fn a_task_that_cannot_be_given_costs_no_worker_one_of_its_tasks<T: Bulk>(method: StartMethod) {
+    let pool: Pool<T> = one(method).max_tasks_per_worker(2).build().unwrap();
+    let worker = pool.pids().next().unwrap();
+    for _ in 0..5 {
+        pool.apply(|_: Stubborn| (), Stubborn::NotWritten).unwrap_err();
+    }
+    assert_eq!(pool.apply(|()| std::process::id(), ()).unwrap() as i32, worker);
+    assert_eq!(pool.pids().collect::<Vec<_>>(), [worker]);
     pool.shutdown().unwrap();
 }
 

@@ -96,12 +96,14 @@ fn give<S: Stream>(
         if !is_next {
             break;
         }
+        let before = member.lane.in_flight_len();
         let staged = member.lane.stage_tasks(jobs, left.min(at_a_time));
         if staged == 0 {
             break;
         }
         left -= staged as usize;
-        member.given += staged;
+        // Those whose arguments cannot be encoded it never sees.
+        member.given += (member.lane.in_flight_len() - before) as u64;
     }
     if most_in_life.is_some_and(|most| member.given == most) {
         // Its successor is started while it does the last of them.
