@@ -106,6 +106,7 @@ macro_rules! pool_suite {
             a_worker_killed_before_it_writes_a_result_costs_that_task_at_most
             a_worker_killed_half_way_through_a_result_costs_that_task_at_most
             a_worker_killed_after_it_has_written_a_result_costs_nothing
+            an_answer_that_is_found_when_its_worker_is_buried_counts
             a_worker_killed_in_the_middle_of_a_chunk_fails_that_chunk_and_no_other
             every_way_to_end_a_worker_is_the_error_of_its_task_and_of_no_other
             tasks_that_all_end_their_workers_have_all_failed_and_the_pool_goes_on

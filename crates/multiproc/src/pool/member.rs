@@ -63,6 +63,8 @@ enum Doom {
 
 /// What a worker has left behind.
 pub(super) struct Remains {
+    /// What it had said before it ended, and nobody had read.
+    pub(super) news: News,
     /// Why it is gone, for those whom that concerns.
     pub(super) error: Error,
     /// The same for the task with this index.
@@ -253,9 +255,8 @@ impl<S: Stream> Member<S> {
     /// given to others, and so are those of which nobody knows, if they may.
     pub(super) fn bury(mut self, why: Broken, jobs: &mut Jobs) -> Remains {
         // What it has said before it ended counts, unless it makes no sense.
-        if !matches!(why, Broken::Garbled(_)) {
-            let _ = self.listen(jobs);
-        }
+        let is_garbled = matches!(why, Broken::Garbled(_));
+        let news = if is_garbled { News::default() } else { self.listen(jobs).0 };
         let was_idle = self.is_ready && self.lane.in_flight_len() == 0;
         let (pid, name) = (self.child.pid(), self.child.name().to_owned());
         let (status, hung_on) = self.await_end();
@@ -294,7 +295,8 @@ impl<S: Stream> Member<S> {
             }
         };
         let has_charged = self.settle(jobs, &error);
-        Remains { error: told, death: Box::new(error), was_idle, has_charged, is_in_order }
+        let death = Box::new(error);
+        Remains { news, error: told, death, was_idle, has_charged, is_in_order }
     }
 
     /// How it ended, and whether it had to be killed for that.

@@ -1,6 +1,8 @@
 //! A worker dies at every step of a task's life.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
+use std::sync::mpsc;
+
 use multiproc::{
     StartMethod,
     pool::{Bulk, Pool, Port},
@@ -54,6 +56,29 @@ fn check_costs<T: Bulk>(
     let statistics = pool.statistics();
     assert_eq!(statistics.workers_healed, 1, "{statistics:?}");
     assert_eq!((statistics.tasks_failed, statistics.tasks_retried), (failed, 0), "{statistics:?}");
+    pool.shutdown().unwrap();
+}
+
+/// Nobody reads what it has said before somebody writes to it in vain.
+pub fn an_answer_that_is_found_when_its_worker_is_buried_counts<T: Bulk>(method: StartMethod) {
+    plan([Some(Fault { at: Step::Write(3), what: Misdeed::DieAfter })]);
+    let pool: Pool<Faulty<T>> = builder(method).workers(1).build().unwrap();
+    let worker = procfs::process::Process::new(pool.pids().next().unwrap()).unwrap();
+    let (let_go, held_up) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    let first = pool.apply_async(square, 3).on_result(move |_| {
+        tell.send(()).unwrap();
+        let _ = held_up.recv();
+    });
+    // Whoever leads is busy from now on.
+    told.recv().unwrap();
+    let second = pool.apply_async(square, 4);
+    until(|| worker.stat().is_ok_and(|stat| stat.state == 'Z'));
+    let third = pool.apply_async(square, 5);
+    drop(let_go);
+    assert_eq!([first, second, third].map(|result| result.get().unwrap()), [9, 16, 25]);
+    let statistics = pool.statistics();
+    assert_eq!((statistics.tasks_done, statistics.tasks_failed), (3, 0), "{statistics:?}");
     pool.shutdown().unwrap();
 }
 

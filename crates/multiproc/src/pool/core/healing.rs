@@ -46,10 +46,12 @@ impl<T: Transport> Core<T> {
             tracing::warn!(target: "multiproc", pid, ?why, "worker dismissed");
             member.child.kill();
         }
-        let (seat, born, had_answered) = (member.seat, member.born, member.answered > 0);
+        let (seat, born, answered) = (member.seat, member.born, member.answered);
         let errand = Self::orphan(&member);
-        let Remains { error, death, was_idle, mut has_charged, is_in_order } =
+        let Remains { news, error, death, was_idle, mut has_charged, is_in_order } =
             member.bury(why, &mut self.jobs);
+        self.tally(&news, born);
+        let had_answered = answered + news.answered > 0;
         let was_idle = was_idle && errand.is_none();
         has_charged |= errand.is_some_and(|errand| self.lose_errand(errand, &death));
         if has_charged {
