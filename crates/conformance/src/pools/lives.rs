@@ -1,7 +1,7 @@
 //! Workers retire, others take their seats, and all leave in the end.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use multiproc::{
     Error, Result, StartMethod,
@@ -62,6 +62,29 @@ pub fn a_task_that_cannot_be_given_costs_no_worker_one_of_its_tasks<T: Bulk>(met
     }
     assert_eq!(pool.apply(|()| std::process::id(), ()).unwrap() as i32, worker);
     assert_eq!(pool.pids().collect::<Vec<_>>(), [worker]);
+    pool.shutdown().unwrap();
+}
+
+pub fn a_worker_is_busy_as_long_as_its_task_takes<T: Bulk>(method: StartMethod) {
+    const A_WHILE: Duration = Duration::from_millis(30);
+    let pool: Pool<T> = one(method).build().unwrap();
+    let worker = || pool.statistics().workers.remove(0);
+    assert_eq!(worker().busy, Duration::ZERO);
+    let mut door = Door::new();
+    let begun = Instant::now();
+    let visits = pool.apply_async(visit, door.way_in());
+    door.await_knocks(1);
+    until(|| worker().busy >= A_WHILE);
+    assert!(begun.elapsed() >= A_WHILE);
+    door.open(1);
+    visits.get().unwrap();
+    let taken = begun.elapsed();
+    // What it tells, behind its answer, takes the place of what was seen.
+    until(|| worker().busy >= A_WHILE);
+    let told = worker();
+    assert!(told.busy <= taken, "{told:?} of {taken:?}");
+    until(|| worker().idle > told.idle);
+    assert_eq!(worker().busy, told.busy);
     pool.shutdown().unwrap();
 }
 

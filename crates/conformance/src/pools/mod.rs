@@ -86,6 +86,7 @@ macro_rules! pool_suite {
             a_seat_has_two_workers_at_most
             a_pool_that_ends_while_a_seat_is_vacant_sleeps_until_it_has_ended
             a_task_that_cannot_be_given_costs_no_worker_one_of_its_tasks
+            a_worker_is_busy_as_long_as_its_task_takes
             a_worker_that_retires_and_does_not_end_is_killed
             a_worker_that_retires_has_as_long_as_it_takes_for_its_last_task
             a_worker_that_does_not_end_at_a_shutdown_is_killed_and_told

@@ -28,7 +28,7 @@ pub(super) struct Member<S> {
     /// Tasks that it was given.
     pub(super) given: u64,
     pub(super) answered: u64,
-    pub(super) busy: Duration,
+    busy: Duration,
     unfit: Option<Failure>,
     doom: Option<Doom>,
     /// What was asked to stop.
@@ -133,6 +133,13 @@ impl<S: Stream> Member<S> {
         if !std::mem::replace(&mut self.is_leaving, true) {
             self.lane.stage_end();
         }
+    }
+
+    /// Time that it has spent on tasks: what it has told, and what came since if
+    /// it executes one.
+    pub(super) fn busy(&self) -> Duration {
+        let unreported = self.current().map(|_| self.status.busy());
+        self.busy + unreported.unwrap_or_default()
     }
 
     /// The task that it executes.

@@ -34,8 +34,8 @@ pub struct WorkerStatistics {
     pub name: String,
     /// Tasks that it has answered.
     pub tasks: u64,
-    /// Time that it has spent on them, as far as it has told: it does when it
-    /// has nothing more to do.
+    /// Time that it has spent on them and on the one that it executes. It tells
+    /// what those took that it has answered when it has nothing more to do.
     pub busy: Duration,
     /// The rest of its life.
     pub idle: Duration,

@@ -36,6 +36,8 @@ pub(crate) struct Status {
     begun_ns: AtomicU64,
     /// The step that should stop, as its turn.
     stop: AtomicU64,
+    /// Since when the worker is busy with what it has not reported yet.
+    busy_since_ns: AtomicU64,
 }
 
 mod state {
@@ -191,6 +193,27 @@ impl Status {
     pub(crate) fn elapsed(&self) -> Duration {
         let begun = Duration::from_nanos(self.begun_ns.load(Ordering::Relaxed));
         now().saturating_sub(begun)
+    }
+
+    /// By the worker: it has something to do, and had nothing.
+    pub(crate) fn become_busy(&self) {
+        // Relaxed: whoever sees, in `turn`, that it has begun a task sees this.
+        self.busy_since_ns.store(now().as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// By the worker: for how long it was busy since it has said so last, or had
+    /// nothing to do.
+    pub(crate) fn report_busy(&self) -> Duration {
+        let now = now();
+        let since = self.busy_since_ns.load(Ordering::Relaxed);
+        self.busy_since_ns.store(now.as_nanos() as u64, Ordering::Relaxed);
+        now.saturating_sub(Duration::from_nanos(since))
+    }
+
+    /// For how long it is, or was, busy without having said so.
+    pub(crate) fn busy(&self) -> Duration {
+        let since = Duration::from_nanos(self.busy_since_ns.load(Ordering::Relaxed));
+        now().saturating_sub(since)
     }
 
     /// By the parent: the step should stop, if it can.

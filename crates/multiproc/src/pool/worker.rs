@@ -5,7 +5,6 @@ use std::{
     mem,
     os::fd::OwnedFd,
     sync::{PoisonError, RwLock},
-    time::Instant,
 };
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -95,7 +94,6 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
         status,
         job: None,
         executed: 0,
-        since: Instant::now(),
         arguments: vec![0; MOST_RUN_BYTES].into(),
         large_input: AlignedBytes::default(),
         output: AlignedBytes::default(),
@@ -149,9 +147,8 @@ struct Worker<P> {
     writes_at_once: bool,
     status: &'static Status,
     job: Option<Job>,
-    /// Tasks executed since the last report of the pace, and since when.
+    /// Tasks executed since the last report of the pace.
     executed: u64,
-    since: Instant,
     /// Of a run.
     arguments: Box<[u8]>,
     large_input: AlignedBytes,
@@ -194,7 +191,7 @@ impl<P: Port> Worker<P> {
             if !self.inbox.fill()? {
                 return Ok(None);
             }
-            self.since = Instant::now();
+            self.status.become_busy();
         }
         let header = self.inbox.take(size_of::<RequestHeader>())?;
         Ok(Some(bytemuck::pod_read_unaligned(header)))
@@ -397,8 +394,7 @@ impl<P: Port> Worker<P> {
     }
 
     fn say_pace(&mut self) {
-        let now = Instant::now();
-        let busy_ns = (now - mem::replace(&mut self.since, now)).as_nanos() as u64;
+        let busy_ns = self.status.report_busy().as_nanos() as u64;
         let report = PaceReport { tasks: mem::take(&mut self.executed), busy_ns };
         self.outbox.say_pace(report);
     }

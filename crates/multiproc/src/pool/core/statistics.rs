@@ -31,12 +31,15 @@ impl<T: Transport> Core<T> {
         let failed = self.tallies.failed + self.jobs.failed_unanswered;
         let mut members: Vec<_> = self.members.iter().collect();
         members.sort_unstable_by_key(|member| member.seat);
-        let worker = |member: &Member<T::Stream>| WorkerStatistics {
-            pid: member.child.pid(),
-            name: member.child.name().to_owned(),
-            tasks: member.answered,
-            busy: member.busy,
-            idle: member.born.elapsed().saturating_sub(member.busy),
+        let worker = |member: &Member<T::Stream>| {
+            let busy = member.busy();
+            WorkerStatistics {
+                pid: member.child.pid(),
+                name: member.child.name().to_owned(),
+                tasks: member.answered,
+                busy,
+                idle: member.born.elapsed().saturating_sub(busy),
+            }
         };
         Statistics {
             tasks_done: self.tallies.answered - self.tallies.failed,

@@ -4,7 +4,9 @@ use super::{Arriving, BUFFER_BYTES, Broken, Destination, Lane, News, TaskId};
 use crate::{
     Error,
     pool::{
-        frame::{MAX_FAILURE, MOST_KEPT_BYTES, MOST_RUN_BYTES, PaceReport, ReplyHeader, RunHeader, reply},
+        frame::{
+            MAX_FAILURE, MOST_KEPT_BYTES, MOST_RUN_BYTES, PaceReport, ReplyHeader, RunHeader, reply,
+        },
         jobs::Jobs,
         large::Room,
         status::Tag,
