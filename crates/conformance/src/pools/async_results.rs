@@ -8,7 +8,7 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
     thread::Thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use multiproc::{
@@ -28,8 +28,12 @@ pub fn test_async_timeout<T: Bulk>(method: StartMethod) {
     let mut door = Door::new();
     let mut result = pool.apply_async(visit, door.way_in());
     assert!(!result.is_ready());
+    let begun = Instant::now();
     assert!(matches!(result.get_timeout(MOMENT), Err(Error::TimedOut)));
+    assert!(begun.elapsed() >= MOMENT, "{:?}", begun.elapsed());
+    let begun = Instant::now();
     assert!(!result.wait(Some(MOMENT)));
+    assert!(begun.elapsed() >= MOMENT, "{:?}", begun.elapsed());
     door.open(1);
     assert!(result.wait(None));
     assert!(result.is_ready());

@@ -4,6 +4,7 @@
 //! all others are sentences.
 
 mod async_results;
+mod building;
 mod door;
 mod endurance;
 mod faults;
@@ -26,7 +27,8 @@ pub use self::interrupts::{
     ctrl_c_ends_the_programs_that_tasks_have_started,
 };
 pub use self::{
-    async_results::*, endurance::*, faults::*, lives::*, methods::*, orphans::*, turns::*,
+    async_results::*, building::*, endurance::*, faults::*, lives::*, methods::*, orphans::*,
+    turns::*,
 };
 use crate::isolated;
 
@@ -81,6 +83,16 @@ macro_rules! pool_suite {
             a_cancelled_task_that_waits_never_begins
             an_endless_iterator_is_taken_as_far_as_it_is_needed
             pools_can_be_nested
+            every_worker_that_ends_in_order_runs_the_exit_hook_once
+            a_panic_of_the_exit_hook_is_told_by_shutdown
+            workers_run_on_the_cores_that_they_were_given
+            a_core_that_is_not_there_fails_the_build
+            workers_and_their_replacements_have_the_names_of_their_seats
+            an_initialiser_that_panics_fails_the_build
+            progress_is_told_while_somebody_waits_and_a_panic_in_it_stops_nobody
+            progress_is_not_told_before_its_time
+            statistics_tell_what_waits_what_runs_and_what_was_done
+            statistics_tell_who_was_busy_and_who_was_idle
             workers_that_retire_do_all_of_a_large_chunk_first
             the_successor_of_a_worker_that_retires_begins_meanwhile
             a_seat_has_two_workers_at_most
@@ -133,6 +145,7 @@ macro_rules! pool_suite {
             under_random_kills_no_task_of_a_pool_that_forbids_it_begins_twice
             retries_and_at_most_once_exclude_each_other
             a_task_that_hangs_ends_at_its_deadline_and_harms_no_neighbour
+            a_task_has_all_of_the_time_until_its_deadline
             a_deadline_is_that_of_its_call
             a_task_is_asked_to_stop_and_can_return_what_it_has
             a_task_that_does_not_stop_when_asked_is_ended

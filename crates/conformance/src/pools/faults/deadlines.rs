@@ -1,7 +1,10 @@
 //! Tasks that take too long, and that nobody wants any more.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use multiproc::{
     Error, StartMethod,
@@ -48,6 +51,27 @@ pub fn a_task_that_hangs_ends_at_its_deadline_and_harms_no_neighbour<T: Bulk>(me
     assert_eq!((statistics.workers_healed, statistics.tasks_failed), (4, 4), "{statistics:?}");
     // It is not begun again: it would take as long again.
     assert_eq!(statistics.tasks_retried, 0);
+    pool.shutdown().unwrap();
+}
+
+/// One that takes long, but not too long, has its time; so have those that are
+/// done one after the other and together take longer.
+pub fn a_task_has_all_of_the_time_until_its_deadline<T: Bulk>(method: StartMethod) {
+    let nap = |soft: bool| {
+        let begun = Instant::now();
+        while begun.elapsed() < LIMIT / 2 && !(soft && is_asked_to_stop()) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        begun.elapsed()
+    };
+    let pool: Pool<T> = builder(method).workers(1).hard_deadline(LIMIT).build().unwrap();
+    assert_eq!(pool.map(nap, [false; 3]).unwrap().len(), 3);
+    let asked_after = pool.call().soft_deadline(LIMIT / 4).apply(nap, true).unwrap();
+    assert!(asked_after >= LIMIT / 4, "{asked_after:?}");
+    assert_eq!(pool.statistics().workers_healed, 0);
+    let begun = Instant::now();
+    assert_too_long(&pool.apply(hang, true).unwrap_err(), 0);
+    assert!(begun.elapsed() >= LIMIT, "{:?}", begun.elapsed());
     pool.shutdown().unwrap();
 }
 

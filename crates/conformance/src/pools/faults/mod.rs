@@ -32,12 +32,12 @@ pub(super) fn square(x: u64) -> u64 {
 }
 
 /// A pool of two workers in the making.
-fn builder<T: Transport>(method: StartMethod) -> Builder<T> {
+pub(super) fn builder<T: Transport>(method: StartMethod) -> Builder<T> {
     Pool::builder().workers(2).start_method(method)
 }
 
 /// The pool works, and has or gets all its workers.
-fn check_is_well<T: Transport>(pool: &Pool<T>) {
+pub(super) fn check_is_well<T: Transport>(pool: &Pool<T>) {
     let squares: Vec<u64> = (0..200).map(square).collect();
     until(|| {
         // Nobody else may wait for the pool, so this is how it gets on.

@@ -112,12 +112,11 @@ pub fn an_answer_that_lacks_its_end_ends_at_the_deadline<T: Bulk>(method: StartM
     pool.shutdown().unwrap();
 }
 
-/// It is noticed at once, if the streams have ends that can be seen, or by the
-/// deadline.
+/// There is no deadline: the end of its stream is what is noticed.
 pub fn a_worker_that_hangs_up_and_lives_on_is_replaced<T: Bulk>(method: StartMethod) {
     for at in [Step::Read(1), Step::Write(2)] {
         plan([Some(Fault { at, what: Misdeed::HangUp })]);
-        let pool: Pool<Faulty<T>> = builder(method).hard_deadline(SOON).retries(1).build().unwrap();
+        let pool: Pool<Faulty<T>> = builder(method).retries(1).build().unwrap();
         assert_eq!(pool.map(square, 0..50).unwrap(), (0..50).map(square).collect::<Vec<_>>());
         check_is_well(&pool);
         assert_eq!(pool.statistics().workers_healed, 1);
