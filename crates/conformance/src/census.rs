@@ -66,6 +66,14 @@ pub(crate) fn own_memory() -> u64 {
     (statm.resident - statm.shared) * procfs::page_size()
 }
 
+/// Memory of `processes` that is theirs alone, in bytes; none of those that have
+/// ended.
+pub(crate) fn private_memory(processes: impl Iterator<Item = i32>) -> u64 {
+    let status = |pid| Process::new(pid).and_then(|process| process.status()).ok();
+    let kib = processes.filter_map(status).filter_map(|status| status.rssanon);
+    1024 * kib.sum::<u64>()
+}
+
 /// Whether memory that was `before` and is `now` after as much work again is
 /// more than the allocator's whims.
 pub(crate) const fn has_grown(before: u64, now: u64) -> bool {

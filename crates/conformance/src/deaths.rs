@@ -71,7 +71,7 @@ fn kill_in_the_middle(running: &mut dyn Running) {
 pub fn dies_with_its_parent(backend: impl Constructor, strategy: &Strategy) {
     for delay_ms in [0, 3, 20] {
         let strategy = serde_json::to_vec(strategy).expect("a strategy is plain data");
-        let test = isolated(TIME_LIMIT, strategy, move |strategy| {
+        let mut test = isolated(TIME_LIMIT, strategy, move |strategy| {
             let strategy: Strategy =
                 serde_json::from_slice(&strategy).expect("it was written above");
             let mut running = started(backend, &strategy);

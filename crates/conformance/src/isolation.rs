@@ -16,6 +16,7 @@ use crate::census::Census;
 pub struct Isolated {
     process: Child,
     deadline: Instant,
+    killed: Option<Instant>,
 }
 
 /// How long processes that were killed may take to be gone.
@@ -41,7 +42,7 @@ where
     let inheritance = Inheritance { payload, descriptors: Vec::new() };
     let process = multiproc::start(StartMethod::Spawn, "isolated", entry, inheritance)
         .unwrap_or_else(|error| panic!("{error}"));
-    Isolated { process, deadline: Instant::now() + time_limit }
+    Isolated { process, deadline: Instant::now() + time_limit, killed: None }
 }
 
 /// The fork server lives as long as the process that uses it, and so do its
@@ -76,24 +77,26 @@ impl Isolated {
     }
 
     /// Kills the test's process, and only that.
-    pub fn kill(&self) {
+    pub fn kill(&mut self) {
         self.process.kill();
+        self.killed = Some(Instant::now());
     }
 
     /// Waits for the processes of the group to be gone.
     ///
     /// # Panics
     ///
-    /// If some are still there after a second.
+    /// If some are still there a second after the kill, or from now.
     pub fn leaves_nothing(&self) {
         let left = self.left();
         assert!(left.is_empty(), "processes are left behind: {left:#?}");
     }
 
-    /// Processes of the group that are still there after a second.
+    /// Processes of the group that are still there a second after the
+    /// [kill](Self::kill), or from now if there was none.
     #[must_use]
     pub fn left(&self) -> Vec<String> {
-        let deadline = Instant::now() + GONE_WITHIN;
+        let deadline = self.killed.unwrap_or_else(Instant::now) + GONE_WITHIN;
         loop {
             let members = self.members();
             if members.is_empty() || Instant::now() >= deadline {

@@ -10,15 +10,15 @@ use multiproc::{
 };
 
 use crate::{
-    census::{Census, has_grown, own_memory},
+    census::{Census, has_grown, own_memory, private_memory},
     isolation::start_fork_server,
     options,
 };
 
 /// Executes small tasks, then builds pools and ends them
 ///
-/// Memory, descriptors and mappings of this process are printed at intervals.
-/// Fails if one of them grows, or a result is wrong.
+/// Memory, descriptors and mappings of this process are printed at intervals,
+/// and the memory of the workers that do the tasks. Fails if one of them grows, or a result is wrong.
 #[derive(Clone, Debug, Parser)]
 pub struct Soak {
     /// Small tasks
@@ -83,15 +83,18 @@ impl Soak {
         let before = Census::take();
         let builder = || Pool::<T>::builder().workers(self.workers.get()).start_method(method);
         let pool = builder().build()?;
-        let after_tasks =
-            at_intervals("tasks", self.tasks, &mut tell, |tasks| calculate(&pool, tasks))?;
+        let after_tasks = at_intervals("tasks", self.tasks, &mut tell, |tasks| {
+            calculate(&pool, tasks)?;
+            Ok(Measured::now(pool.pids()))
+        })?;
         pool.shutdown()?;
         let mut built = 0;
         let after_pools = at_intervals("pools", self.pools, &mut tell, |pools| {
-            (0..pools).try_for_each(|_| {
+            for _ in 0..pools {
                 built += 1;
-                use_and_end(builder().build()?, built)
-            })
+                use_and_end(builder().build()?, built)?;
+            }
+            Ok(Measured::now(std::iter::empty()))
         })?;
         let mut failures = growth("tasks", &after_tasks);
         failures.extend(growth("pools", &after_pools));
@@ -132,40 +135,42 @@ fn use_and_end<T: Bulk>(pool: Pool<T>, number: u64) -> Result<()> {
 /// What this process has at one time.
 struct Measured {
     memory: u64,
+    /// Private memory of the workers that live on, all together.
+    workers: u64,
     /// Descriptors, shared mappings, processes.
     counts: [usize; 3],
 }
 
 impl Measured {
-    fn now() -> Self {
-        Self { memory: own_memory(), counts: Census::take().counts() }
+    fn now(workers: impl Iterator<Item = i32>) -> Self {
+        let counts = Census::take().counts();
+        Self { memory: own_memory(), workers: private_memory(workers), counts }
     }
 }
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [descriptors, mappings, processes] = self.counts;
-        let memory = self.memory as f64 / 1e6;
+        let [memory, workers] = [self.memory, self.workers].map(|bytes| bytes as f64 / 1e6);
         write!(
             f,
-            "memory {memory:.2} MB, descriptors {descriptors}, mappings {mappings}, \
+            "memory {memory:.2} MB, the workers' {workers:.2} MB, descriptors {descriptors}, mappings {mappings}, \
              processes {processes}"
         )
     }
 }
 
-/// Does `all` of something in intervals, and measures after each.
+/// Does `all` of something in intervals, after each of which is measured.
 fn at_intervals(
     what: &str,
     all: u64,
     tell: &mut impl FnMut(String),
-    mut act: impl FnMut(u64) -> Result<()>,
+    mut act: impl FnMut(u64) -> Result<Measured>,
 ) -> Result<Vec<Measured>> {
     let mut measured = Vec::new();
     for interval in 0..INTERVALS {
         let done = |intervals: u64| all * intervals / INTERVALS;
-        act(done(interval + 1) - done(interval))?;
-        let now = Measured::now();
+        let now = act(done(interval + 1) - done(interval))?;
         tell(format!("{what} {:>9}: {now}", done(interval + 1)));
         measured.push(now);
     }
@@ -180,9 +185,12 @@ fn growth(what: &str, measured: &[Measured]) -> Vec<String> {
         (most(first), most(second))
     };
     let mut failures = Vec::new();
-    let (before, now) = most(&|measured| measured.memory);
-    if has_grown(before, now) {
-        failures.push(format!("{what}: memory has grown from {before} to {now} bytes"));
+    let memory = most(&|measured| measured.memory);
+    let workers = most(&|measured| measured.workers);
+    for ((before, now), whose) in [(memory, "memory"), (workers, "the workers' memory")] {
+        if has_grown(before, now) {
+            failures.push(format!("{what}: {whose} has grown from {before} to {now} bytes"));
+        }
     }
     for (place, name) in ["descriptors", "mappings", "processes"].into_iter().enumerate() {
         let (before, now) = most(&|measured| measured.counts[place] as u64);
@@ -199,9 +207,12 @@ mod tests {
 
     #[test]
     fn what_grows_is_told_and_what_comes_and_goes_is_not() {
-        let at = |memory, descriptors| Measured { memory, counts: [descriptors, 1, 1] };
+        let at = |memory, descriptors| Measured { memory, workers: 7, counts: [descriptors, 1, 1] };
         assert_eq!(growth("t", &[at(1, 5), at(9, 9), at(8, 9), at(7, 5)]), [""; 0]);
         let grown = growth("t", &[at(1, 5), at(1, 6), at(1, 7), at(100 << 20, 8)]);
         assert_eq!(grown.len(), 2, "{grown:?}");
+        let busy = |workers| Measured { workers, ..at(1, 1) };
+        let grown = growth("t", &[busy(1), busy(100 << 20)]);
+        assert!(grown.len() == 1 && grown[0].contains("workers"), "{grown:?}");
     }
 }

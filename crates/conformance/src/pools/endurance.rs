@@ -8,16 +8,18 @@ use multiproc::{StartMethod, pool::Bulk};
 use crate::{soak::Soak, storm::Storm};
 
 pub fn workers_killed_all_the_time_cost_no_result_and_leave_nothing<T: Bulk>(method: StartMethod) {
+    const KILLS_PER_SECOND: f64 = 25.0;
     let storm = Storm {
         seconds: 7.0,
         workers: NonZeroUsize::new(4).expect("not 0"),
-        kills_per_second: 25.0,
+        kills_per_second: KILLS_PER_SECOND,
         start_method: None,
         seed: 1,
     };
     let report = storm.rage::<T>(method).unwrap_or_else(|error| panic!("{error}"));
     eprintln!("{report}");
-    assert!(report.kills() > 0);
+    // It was a storm, on a machine that has much else to do too.
+    assert!(report.kills_per_second() > KILLS_PER_SECOND / 2.5, "{report}");
     assert_eq!(report.failures(), [""; 0]);
 }
 

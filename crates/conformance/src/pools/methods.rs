@@ -10,6 +10,10 @@ use multiproc::{
     Error, Queue, StartMethod,
     pool::{AsyncResult, Bulk, Pool},
 };
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::two;
@@ -217,6 +221,16 @@ pub fn test_make_pool<T: Bulk>(method: StartMethod) {
     let default = Pool::<T>::builder().start_method(method).build().unwrap();
     assert_eq!(default.workers(), multiproc::cpu_count().get());
     default.shutdown().unwrap();
+    // Cores that this process may not use do not count. A quota of its cgroup is
+    // to `cpu_count` what the affinity is, and tested there.
+    let myself = Pid::from_raw(0);
+    let all = sched_getaffinity(myself).unwrap();
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::count()).find(|&core| all.is_set(core).unwrap()).unwrap()).unwrap();
+    sched_setaffinity(myself, &one).unwrap();
+    let pinned = Pool::<T>::builder().start_method(method).build().unwrap();
+    assert_eq!((pinned.workers(), pinned.pids().len()), (1, 1));
+    pinned.shutdown().unwrap();
 }
 
 /// Prompt, with work queued and under way.

@@ -29,6 +29,10 @@ enum Doing {
     Mapping,
     Building,
     Replacing,
+    /// Its workers have workers.
+    Nesting,
+    /// With an array.
+    Changing,
 }
 
 /// What a parent is told: how its workers are started, what it is to do,
@@ -42,24 +46,33 @@ struct Orders {
     way: Way,
 }
 
-/// With each start method; each time with all four parents at a time.
-const KILLS: u64 = 100;
+/// One parent for each, which all live at a time.
+const DOINGS: [Doing; 6] = [
+    Doing::Nothing,
+    Doing::Mapping,
+    Doing::Building,
+    Doing::Replacing,
+    Doing::Nesting,
+    Doing::Changing,
+];
+
+/// With each start method.
+const KILLS: usize = 102;
 
 pub fn nothing_outlives_a_parent_killed_at_any_instant<T: Bulk>(method: StartMethod) {
     let mut random = Pcg64Mcg::seed_from_u64(1);
-    for round in 0..KILLS / 4 {
+    for round in 0..KILLS / DOINGS.len() {
         let mut door = Door::new();
-        let doings = [Doing::Nothing, Doing::Mapping, Doing::Building, Doing::Replacing];
-        let parents = doings.map(|doing| {
+        let mut parents = DOINGS.map(|doing| {
             let (method, has_driver) = (method as u8, round % 2 == 1);
             begin::<T>(Orders { method, doing, has_driver, way: door.way_past() })
         });
         door.await_knocks(parents.len());
-        for parent in &parents {
+        for parent in &mut parents {
             thread::sleep(Duration::from_micros(random.random_range(0..5_000)));
             parent.kill();
         }
-        for (parent, doing) in parents.iter().zip(doings) {
+        for (parent, doing) in parents.iter().zip(DOINGS) {
             let left = parent.left();
             assert!(left.is_empty(), "{doing:?}, round {round}: {left:#?}");
         }
@@ -87,11 +100,20 @@ fn be_busy<T: Bulk>(orders: Orders) {
     if orders.has_driver {
         pool.apply_async(|(): ()| (), ()).get().expect("the pool is well");
     }
+    let mut array = pool.array::<u64>(10_000).expect("there is memory");
     visit(orders.way);
     loop {
         match orders.doing {
             Doing::Nothing | Doing::Building => thread::park(),
             Doing::Mapping => map_some(&pool),
+            Doing::Nesting => {
+                let sums = pool.map(nest::<T>, [orders.method; 2]);
+                assert!(sums.is_ok(), "{sums:?}");
+            }
+            Doing::Changing => {
+                let add = |x: u64, chunk: &mut [u64]| chunk.iter_mut().for_each(|y| *y += x);
+                pool.for_each_chunk(&mut array, 10, 1, add).expect("the workers live");
+            }
             Doing::Replacing => {
                 let victim = pool.pids().next().expect("it has two workers");
                 kill(Pid::from_raw(victim), Signal::SIGKILL).expect("a worker can be killed");
@@ -99,6 +121,12 @@ fn be_busy<T: Bulk>(orders: Orders) {
             }
         }
     }
+}
+
+/// A worker with workers of its own.
+fn nest<T: Bulk>(method: u8) {
+    let pool = two::<T>(StartMethod::ALL[method as usize]);
+    (0..10).for_each(|_| map_some(&pool));
 }
 
 fn map_some<T: Bulk>(pool: &Pool<T>) {

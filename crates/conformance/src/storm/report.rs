@@ -12,7 +12,7 @@ use crate::census::has_grown;
 pub struct Report {
     pub(super) method: StartMethod,
     pub(super) kills: u64,
-    /// Kills in a second of the storm.
+    /// Kills that there should be in a second of the storm.
     pub(super) wanted: f64,
     pub(super) healed: u64,
     pub(super) tally: Tally,
@@ -52,16 +52,17 @@ impl Memory {
         self.0.push(bytes);
     }
 
-    /// The medians of the first and the second half. On a machine so busy that
-    /// there was but one round, that is the first, and nothing has grown.
-    fn halves(&self) -> (u64, u64) {
+    /// The medians of the first and the second half, if it was looked at often
+    /// enough: at first it grows, as buffers do.
+    fn halves(&self) -> Option<(u64, u64)> {
+        const FEWEST: usize = 6;
         let median = |half: &[u64]| {
             let mut half = half.to_vec();
             half.sort_unstable();
-            half.get(half.len() / 2).copied().unwrap_or_default()
+            half[half.len() / 2]
         };
-        let (first, second) = self.0.split_at(self.0.len().div_ceil(2));
-        (median(first), median(second))
+        let (first, second) = self.0.split_at(self.0.len() / 2);
+        (self.0.len() >= FEWEST).then(|| (median(first), median(second)))
     }
 }
 
@@ -73,6 +74,12 @@ impl Report {
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.storm.rate() / self.calm.rate().max(f64::MIN_POSITIVE)
+    }
+
+    /// Workers killed in a second of the storm.
+    #[must_use]
+    pub fn kills_per_second(&self) -> f64 {
+        self.kills as f64 / self.storm.time.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 
     /// What must not be and does not depend on how fast the machine is; none
@@ -92,8 +99,9 @@ impl Report {
         if !self.left.is_empty() {
             failures.push(format!("left behind: {:#?}", self.left));
         }
-        let (first, second) = self.memory.halves();
-        if has_grown(first, second) {
+        if let Some((first, second)) = self.memory.halves()
+            && has_grown(first, second)
+        {
             failures.push(format!("memory has grown from {} to {}", MB(first), MB(second)));
         }
         failures
@@ -111,33 +119,25 @@ impl Report {
         }
         failures
     }
-
-    fn kills_per_second(&self) -> f64 {
-        self.kills as f64 / self.storm.time.as_secs_f64().max(f64::MIN_POSITIVE)
-    }
-
-    /// Workers that were killed.
-    #[must_use]
-    pub const fn kills(&self) -> u64 {
-        self.kills
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, second) = self.memory.halves();
         write!(
             f,
-            "{:<10} {:5.1} kills/s; undisturbed {:.2} rounds/s, in the storm {:.2}, ratio {:.2}; \
-             parent's memory {}, then {}",
+            "{:<10} {:5.1} kills/s; undisturbed {:.2} rounds/s, in the storm {:.2}, ratio {:.2}",
             self.method,
             self.kills_per_second(),
             self.calm.rate(),
             self.storm.rate(),
             self.ratio(),
-            MB(first),
-            MB(second),
-        )
+        )?;
+        match self.memory.halves() {
+            Some((first, second)) => {
+                write!(f, "; parent's memory {}, then {}", MB(first), MB(second))
+            }
+            None => write!(f, "; too few rounds to judge memory by"),
+        }
     }
 }
 
