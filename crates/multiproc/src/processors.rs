@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-/// Processors that this process can use: affinity and cgroup quota counted.
+/// Processors that this process can use: affinity and cgroup quota counted, as
+/// [`available_parallelism`](std::thread::available_parallelism) does. A quota of
+/// two and a half is two.
 #[must_use]
 pub fn cpu_count() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)

@@ -17,7 +17,7 @@ use nix::{
 use crate::isolation::{WATCHDOG, leaves_nothing, members};
 
 /// The example's executable, which cargo has built beside the tests.
-fn executable(example: &str) -> PathBuf {
+pub(crate) fn executable(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.ancestors().nth(2).unwrap().join("examples").join(example);
     assert!(
@@ -62,7 +62,7 @@ fn sorted_lines_of(example: &str) -> Vec<String> {
 }
 
 /// The number at the end of a line that begins with `label`.
-fn number_after(label: &str, output: &str) -> u32 {
+pub(crate) fn number_after(label: &str, output: &str) -> u32 {
     let number = output.lines().find_map(|line| line.strip_prefix(label));
     let number = number.unwrap_or_else(|| panic!("no line begins with {label:?}: {output}"));
     number.trim().parse().unwrap_or_else(|_| panic!("not a number: {number:?}"))

@@ -13,6 +13,7 @@ mod manager;
 mod memory;
 mod process;
 mod processes;
+mod processors;
 mod queue;
 mod ring;
 mod sync;
