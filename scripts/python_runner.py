@@ -98,7 +98,7 @@ class Host:
         stretch = 1 if job["workload"] == "sum-of-squares" else job["task_size"]
         self.buffer = array.array("Q", bytes(8 * job["tasks"] * stretch))
         self.job = job
-        return {"reply": "loaded"}
+        return {"reply": "loaded", "input": "copied-in"}
 
     def prepare(self, request):
         nonce = request["nonce"]

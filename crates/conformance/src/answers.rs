@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use harness::{Job, Running, Strategy};
+use harness::{Configuration, Input, Job, Running, Strategy};
+use procfs::process::{MMPermissions, Process};
 
 use crate::{Constructor, cells, configuration, isolation::isolated};
 
@@ -33,6 +34,7 @@ fn check_all_jobs(backend: impl Constructor, strategy: &Strategy, workers: usize
     let mut running = backend.start().unwrap_or_else(|error| panic!("{configuration}: {error}"));
     for job in cells::jobs(workers) {
         running.load(job).unwrap_or_else(|error| panic!("{configuration}, load {job}: {error}"));
+        check_input(&mut *running, &configuration);
         // Twice: a result that was left from the first run must not pass.
         for nonce in [1, 2] {
             check(&mut *running, job, nonce)
@@ -40,6 +42,31 @@ fn check_all_jobs(backend: impl Constructor, strategy: &Strategy, workers: usize
         }
     }
     running.stop().unwrap_or_else(|error| panic!("{configuration}, stop: {error}"));
+}
+
+/// The buffer lies where the strategy says.
+fn check_input(running: &mut dyn Running, configuration: &Configuration) {
+    let told = running.input();
+    let has_processes = configuration.strategy.start_method.is_some();
+    running.visit_buffer(&mut |_, part| {
+        // What is empty lies nowhere.
+        if let Some(element) = part.first() {
+            let is_shared = is_shared(std::ptr::from_ref(element).addr() as u64);
+            let found = match (is_shared, has_processes) {
+                (true, _) => Input::BornShared,
+                (false, true) => Input::CopiedIn,
+                (false, false) => Input::InProcess,
+            };
+            assert_eq!(told, found, "{configuration}");
+        }
+    });
+}
+
+/// Whether other processes can have the same memory.
+fn is_shared(address: u64) -> bool {
+    let maps = Process::myself().and_then(|me| me.maps()).expect("/proc can be read");
+    let map = maps.into_iter().find(|map| (map.address.0..map.address.1).contains(&address));
+    map.expect("it is mapped").perms.contains(MMPermissions::SHARED)
 }
 
 /// Runs `job`, which is loaded, once and compares the answer.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use harness::{
-    Configuration, FailureKind, Job,
+    Configuration, FailureKind, Input, Job,
     protocol::{Greeting, PROTOCOL_VERSION, Phase, Reply, Request},
     record::Failure,
 };
@@ -70,6 +70,7 @@ pub(crate) struct Runner {
     name: String,
     deadline: Duration,
     interrupt: Interrupt,
+    input: Option<Input>,
 }
 
 /// How often a waiting driver looks whether it was interrupted.
@@ -89,7 +90,7 @@ impl Runner {
         deadline: Duration,
         interrupt: Interrupt,
     ) -> Self {
-        Self { process, name: configuration.to_string(), deadline, interrupt }
+        Self { process, name: configuration.to_string(), deadline, interrupt, input: None }
     }
 
     /// The process, whose id is also that of its group.
@@ -121,9 +122,17 @@ impl Runner {
     /// Gives it a job.
     pub(crate) fn load(&mut self, job: Job) -> Result<(), Trouble> {
         match self.ask(&Request::Load { job })? {
-            (Reply::Loaded, _) => Ok(()),
+            (Reply::Loaded { input }, _) => {
+                self.input = input;
+                Ok(())
+            }
             (other, _) => Err(self.unexpected(&other, Phase::Load)),
         }
+    }
+
+    /// Where the array of its last job lies, if it has told.
+    pub(crate) fn input(&self) -> Option<Input> {
+        self.input
     }
 
     /// Has it write the input that `nonce` names.

@@ -30,6 +30,9 @@ pub trait Running {
     /// If there is no memory for it, or a worker has died.
     fn load(&mut self, job: Job) -> Result<(), BackendError>;
 
+    /// Where the buffer lies, and what that costs a run.
+    fn input(&self) -> Input;
+
     /// Shows `visit` the whole buffer, in pieces: the index of each piece's
     /// first element, and the piece. Pieces come in ascending order and none
     /// splits a task's stretch. Not timed.
@@ -49,6 +52,22 @@ pub trait Running {
     ///
     /// If a worker did not end as it should; it is ended all the same.
     fn stop(self: Box<Self>) -> Result<(), BackendError>;
+}
+
+/// Where the buffer of a job lies before a run, and so what a run's time has in
+/// it besides the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// In the memory of the process whose threads work on it.
+    InProcess,
+    /// In memory that worker processes share: it was allocated there, outside of
+    /// the clock, and is worked on where it lies.
+    BornShared,
+    /// In the memory of the caller alone: its bytes are copied to worker
+    /// processes, and back, within the time.
+    CopiedIn,
 }
 
 /// How a backend, or the runner that hosts it, failed.

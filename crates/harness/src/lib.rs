@@ -17,7 +17,7 @@ pub mod protocol;
 pub mod record;
 pub mod runner;
 
-pub use backend::{Backend, BackendError, FailureKind, Loaded, Running};
+pub use backend::{Backend, BackendError, FailureKind, Input, Loaded, Running};
 pub use configuration::{Configuration, StartMethod, Strategy};
 pub use job::Job;
 pub use workloads::{self, Workload};

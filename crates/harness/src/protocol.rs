@@ -12,7 +12,7 @@
 //! driver  {"request":"start"}
 //! runner  {"reply":"started","start_up_ns":412000}
 //! driver  {"request":"load","job":{"workload":"square","tasks":64,"task_size":4096}}
-//! runner  {"reply":"loaded"}
+//! runner  {"reply":"loaded","input":"born-shared"}
 //! driver  {"request":"prepare","nonce":17}
 //! runner  {"reply":"prepared"}
 //! driver  {"request":"run"}
@@ -31,7 +31,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Job, backend::FailureKind};
+use crate::{
+    Job,
+    backend::{FailureKind, Input},
+};
 
 /// Version of the protocol; it changes when an old peer would misunderstand.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -96,7 +99,12 @@ pub enum Reply {
         start_up_ns: u64,
     },
     /// To [`Request::Load`].
-    Loaded,
+    Loaded {
+        /// Where the buffer lies; reports of a runner that does not tell do not
+        /// either.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<Input>,
+    },
     /// To [`Request::Prepare`].
     Prepared,
     /// To [`Request::Run`].

@@ -6,7 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Configuration, Job, backend::FailureKind, protocol::Phase};
+use crate::{
+    Configuration, Job,
+    backend::{FailureKind, Input},
+    protocol::Phase,
+};
 
 /// Version of the record format; written in the first line of the file.
 pub const RECORD_VERSION: u32 = 1;
@@ -103,6 +107,9 @@ pub struct IncarnationRecord {
     pub incarnation: u32,
     /// Until every worker had answered; `None` in cold blocks, whose samples tell it.
     pub start_up_ns: Option<u64>,
+    /// Where its array lay, if the runner has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
     /// One task of one element on the fresh pool.
     pub first_task_ns: Option<u64>,
     /// Until every worker was gone.

@@ -86,9 +86,11 @@ impl Host<'_> {
                 Ok(Reply::Started { start_up_ns })
             }
             Request::Load { job } => {
-                self.running()?.load(job)?;
+                let running = self.running()?;
+                running.load(job)?;
+                let input = Some(running.input());
                 self.job = Some(job);
-                Ok(Reply::Loaded)
+                Ok(Reply::Loaded { input })
             }
             Request::Prepare { nonce } => {
                 let workload = self.job()?.workload;

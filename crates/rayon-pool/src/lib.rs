@@ -7,7 +7,7 @@
 
 use std::thread::{self, JoinHandle};
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Job, Loaded, Running};
+use harness::{Backend, BackendError, Configuration, FailureKind, Input, Job, Loaded, Running};
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 /// The rayon backend for `configuration`.
@@ -56,6 +56,10 @@ impl Running for Started {
         self.loaded = None;
         self.loaded = Some(Loaded::new(job)?);
         Ok(())
+    }
+
+    fn input(&self) -> Input {
+        Input::InProcess
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {

@@ -4,7 +4,7 @@
 //! run the tasks one after the other.
 #![forbid(unsafe_code)]
 
-use harness::{Backend, BackendError, Configuration, Job, Loaded, Running};
+use harness::{Backend, BackendError, Configuration, Input, Job, Loaded, Running};
 
 /// The serial backend for `configuration`.
 ///
@@ -37,6 +37,10 @@ impl Running for Started {
         self.loaded = None;
         self.loaded = Some(Loaded::new(job)?);
         Ok(())
+    }
+
+    fn input(&self) -> Input {
+        Input::InProcess
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {

@@ -1,6 +1,6 @@
 //! The pool as a strategy to be measured.
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Job, Running, Workload};
+use harness::{Backend, BackendError, Configuration, FailureKind, Input, Job, Running, Workload};
 use multiproc::{
     Error, StartMethod,
     pool::{Bulk, Chunks},
@@ -51,6 +51,10 @@ impl Running for Started {
         let len = job.buffer_len().ok_or_else(|| BackendError::out_of_memory(&job))?;
         self.loaded = Some((job, self.pool.array(len).map_err(failure)?));
         Ok(())
+    }
+
+    fn input(&self) -> Input {
+        Input::BornShared
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {

@@ -10,7 +10,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use harness::{Backend, BackendError, FailureKind, Job, Loaded, Running};
+use harness::{Backend, BackendError, FailureKind, Input, Job, Loaded, Running};
 
 pub(crate) struct Threads {
     pub(crate) workers: usize,
@@ -95,6 +95,10 @@ impl Running for Started {
             .collect();
         self.job = Some(job);
         Ok(())
+    }
+
+    fn input(&self) -> Input {
+        Input::InProcess
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {

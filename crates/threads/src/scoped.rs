@@ -2,7 +2,9 @@
 
 use std::thread;
 
-use harness::{Backend, BackendError, FailureKind, Job, Loaded, Running, job::stretches_mut};
+use harness::{
+    Backend, BackendError, FailureKind, Input, Job, Loaded, Running, job::stretches_mut,
+};
 
 pub(crate) struct Scoped {
     pub(crate) workers: usize,
@@ -24,6 +26,10 @@ impl Running for Started {
         self.loaded = None;
         self.loaded = Some(Loaded::new(job)?);
         Ok(())
+    }
+
+    fn input(&self) -> Input {
+        Input::InProcess
     }
 
     fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {

@@ -170,6 +170,7 @@ impl Player {
         let first = sample::first_task(&mut self.runner, job, &mut self.nonces)?;
         self.record.first_task_ns = Some(first);
         self.runner.load(job)?;
+        self.record.input = self.runner.input();
         sample::checked_run(&mut self.runner, job, &mut self.nonces).map(drop)
     }
 
@@ -183,7 +184,9 @@ impl Player {
             before.peak_pss_bytes = tree.pss_bytes();
             before.processes = tree.used().processes;
         };
-        sample::cold(&mut self.runner, job, &mut self.nonces, look).map(drop)
+        sample::cold(&mut self.runner, job, &mut self.nonces, look)?;
+        self.record.input = self.runner.input();
+        Ok(())
     }
 
     fn sample(&mut self, job: Job, cold: bool) -> Result<Outcome, Trouble> {
@@ -214,6 +217,7 @@ fn unlived(block: &BlockRecord, configuration: usize, incarnation: u32) -> Incar
         block: block.block.clone(),
         configuration,
         incarnation,
+        input: None,
         start_up_ns: None,
         first_task_ns: None,
         shutdown_ns: None,

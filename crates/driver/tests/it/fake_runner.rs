@@ -78,7 +78,7 @@ impl Fake<'_> {
             Request::Start => Reply::Started { start_up_ns: 1_000 },
             Request::Load { job } => {
                 self.job = Some(job);
-                Reply::Loaded
+                Reply::Loaded { input: None }
             }
             Request::Prepare { nonce } => {
                 self.nonce = nonce;

@@ -122,7 +122,8 @@ impl<T: Bulk> Pool<T> {
         T::array(self, len)
     }
 
-    /// An array with a copy of `elements`.
+    /// An array with a copy of `elements`, which is one pass over their bytes more
+    /// than [`array`](Self::array).
     ///
     /// # Errors
     ///

@@ -13,6 +13,7 @@ pub(crate) fn all(samples: &BlockSamples<'_>, seed: u64) -> Vec<Cell> {
 
 fn cell(samples: &BlockSamples<'_>, place: usize, seed: u64) -> Cell {
     let configuration = samples.record.configurations[place].clone();
+    let mut lives = samples.incarnations.iter().filter(|life| life.configuration == place);
     let outcome = match (samples.failure(place), figures(samples, place, seed)) {
         (Some(failure), _) => Outcome::Failed { failure: failure.clone() },
         (None, Some(figures)) => Outcome::Measured { figures: Box::new(figures) },
@@ -21,6 +22,7 @@ fn cell(samples: &BlockSamples<'_>, place: usize, seed: u64) -> Cell {
     Cell {
         oversubscribed: configuration.workers.get() > samples.record.available_cores,
         configuration,
+        input: lives.find_map(|life| life.input),
         counts: counts(samples, place),
         outcome,
     }

@@ -1,6 +1,6 @@
 //! One configuration in one block.
 
-use harness::{Configuration, record::Failure};
+use harness::{Configuration, Input, record::Failure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::Estimate;
@@ -13,6 +13,9 @@ pub struct Cell {
     /// Whether it had more workers than there are cores: such cells are
     /// marked, and left out of every fit.
     pub oversubscribed: bool,
+    /// Where its array lay; absent if the runner has not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
     /// How many rounds the figures rest on.
     pub counts: Counts,
     /// Figures or why there are none.

@@ -1,7 +1,7 @@
 //! The classic table: a single task against a pool, start-up and shutdown
 //! inside the clock.
 
-use super::{Entry, Row, Table, Values, columns, keys, marks};
+use super::{Entry, Row, Table, Values, columns, inputs, keys, marks};
 use crate::{
     format,
     model::{Cell, Experiment, TableFinding},
@@ -17,6 +17,7 @@ pub(crate) fn classic(experiment: &Experiment) -> Table {
          {tasks} tasks in the time of one."
     )];
     notes.extend(marks(&experiment.blocks));
+    notes.extend(inputs(&experiment.blocks));
     Table {
         title: "Single against a pool".to_owned(),
         notes,

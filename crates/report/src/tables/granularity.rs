@@ -2,7 +2,7 @@
 
 use stats::{BreakEven, Metg};
 
-use super::{Entry, Row, Table, Values, by_workload, columns, keys, marks, matrix, spoken};
+use super::{Entry, Row, Table, Values, by_workload, columns, inputs, keys, marks, matrix, spoken};
 use crate::{
     format,
     model::{Block, Cell, Experiment, GranularityFinding},
@@ -31,6 +31,7 @@ fn findings(experiment: &Experiment, workload: harness::Workload, blocks: &[&Blo
             .to_owned(),
     ];
     notes.extend(marks(blocks.iter().copied()));
+    notes.extend(inputs(blocks.iter().copied()));
     let of_workload = experiment.granularity.iter().filter(|f| f.workload == workload);
     Table {
         title: format!("{}: smallest tasks that pay", spoken(workload)),

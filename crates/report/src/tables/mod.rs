@@ -9,7 +9,9 @@ mod phases;
 mod scaling;
 mod speed_up;
 
-use harness::{Configuration, Workload, record::ExperimentKind};
+use std::collections::BTreeMap;
+
+use harness::{Configuration, Input, Workload, record::ExperimentKind};
 use stats::Estimate;
 
 use crate::{
@@ -190,6 +192,29 @@ fn marks<'a>(blocks: impl IntoIterator<Item = &'a Block> + Clone) -> Vec<String>
         notes.push("! contaminated rounds are used, for want of clean ones.".to_owned());
     }
     notes
+}
+
+/// Tells whose time has the copies of an array in it and whose has not.
+fn inputs<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> Option<String> {
+    let mut by_input: BTreeMap<Input, Vec<&str>> = BTreeMap::new();
+    for cell in blocks.into_iter().flat_map(|block| &block.cells) {
+        let Some(input) = cell.input else { continue };
+        let backends = by_input.entry(input).or_default();
+        let backend = &*cell.configuration.strategy.backend;
+        if !backends.contains(&backend) {
+            backends.push(backend);
+        }
+    }
+    let spoken = |input| match input {
+        Input::InProcess => "in the process's own memory",
+        Input::BornShared => "born shared, so that nothing is copied",
+        Input::CopiedIn => "copied to the workers and back within the time",
+    };
+    let told = by_input
+        .into_iter()
+        .map(|(input, backends)| format!("{} ({})", spoken(input), backends.join(", ")));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| format!("Arrays: {}.", told.join("; ")))
 }
 
 /// "sum of squares, 64 tasks of 1 000 elements".

@@ -3,7 +3,7 @@
 use harness::Workload;
 use stats::BreakEven;
 
-use super::{Entry, Row, Table, Values, by_workload, columns, keys, marks, matrix, spoken};
+use super::{Entry, Row, Table, Values, by_workload, columns, inputs, keys, marks, matrix, spoken};
 use crate::{
     format,
     model::{Block, Cell, Experiment, PayloadFinding},
@@ -40,6 +40,7 @@ fn bandwidths(workload: Workload, blocks: &[&Block]) -> Table {
             .to_owned(),
     ];
     notes.extend(marks(blocks.iter().copied()));
+    notes.extend(inputs(blocks.iter().copied()));
     let title = format!("{}: bandwidth by array size", spoken(workload));
     Table { title, notes, columns, keys: 2, rows, detail: false }
 }

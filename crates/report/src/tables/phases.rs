@@ -2,7 +2,7 @@
 
 use stats::Estimate;
 
-use super::{Entry, Table, cell_rows, columns, job_title, marks};
+use super::{Entry, Table, cell_rows, columns, inputs, job_title, marks};
 use crate::{
     format,
     model::{Block, Cell, Experiment},
@@ -24,6 +24,7 @@ fn table(block: &Block) -> Table {
             .to_owned(),
     ];
     notes.extend(marks([block]));
+    notes.extend(inputs([block]));
     Table {
         title: format!("Whole cycle: {}{}", job_title(block), same_workers(block)),
         notes,

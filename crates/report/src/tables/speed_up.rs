@@ -1,6 +1,6 @@
 //! Who is how fast: one table a block.
 
-use super::{Entry, Table, cell_rows, columns, job_title, marks};
+use super::{Entry, Table, cell_rows, columns, inputs, job_title, marks};
 use crate::{
     format,
     model::{Block, Cell, Experiment},
@@ -21,6 +21,7 @@ fn table(block: &Block) -> Table {
         block.rounds, block.contaminated_rounds
     ));
     notes.extend(marks([block]));
+    notes.extend(inputs([block]));
     Table {
         title: job_title(block),
         notes,

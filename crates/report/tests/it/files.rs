@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::FailureKind;
+use harness::{FailureKind, record::Record};
 use report::{SweepData, artefacts};
 
 use crate::synthetic::{self, STRATEGIES, Synthetic};
@@ -25,6 +25,26 @@ fn every_file_that_a_report_consists_of_is_there_once() {
         assert!(paths.contains(path), "{path}");
     }
     assert_eq!(paths.iter().filter(|path| path.starts_with("plots/")).count(), 8);
+}
+
+#[test]
+fn tables_tell_whose_arrays_are_copied_if_the_runners_have_told() {
+    const OWN: &str = "Arrays: in the process's own memory (serial, threads, rayon); ";
+    const POOLS: &str = "born shared, so that nothing is copied (shm-pool); copied to the workers \
+                         and back within the time (pipe-pool).";
+    let mut sweep = synthetic::whole_sweep(1);
+    let tables = |sweep: &SweepData| files(sweep).remove("tables.md").unwrap();
+    let told = tables(&sweep);
+    assert!(told.contains(&format!("{OWN}{POOLS}")));
+    for experiment in told.split("\n## ").skip(1) {
+        assert!(experiment.contains(POOLS), "{}", experiment.lines().next().unwrap_or_default());
+    }
+    for record in &mut sweep.records {
+        if let Record::Incarnation(life) = record {
+            life.input = None;
+        }
+    }
+    assert!(!tables(&sweep).contains("Arrays:"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use harness::{
-    Configuration, FailureKind, Job, StartMethod, Strategy, Workload,
+    Configuration, FailureKind, Input, Job, StartMethod, Strategy, Workload,
     environment::Environment,
     protocol::Phase,
     record::{
@@ -82,6 +82,15 @@ pub(crate) fn configuration(name: &str, workers: usize) -> Configuration {
 }
 
 /// Serial, and every other strategy with each of `worker_counts`.
+/// As the strategies of these names tell.
+fn input(configuration: &Configuration) -> Option<Input> {
+    Some(match &*configuration.strategy.backend {
+        "pipe-pool" => Input::CopiedIn,
+        "shm-pool" => Input::BornShared,
+        _ => Input::InProcess,
+    })
+}
+
 pub(crate) fn configurations(worker_counts: &[usize]) -> Vec<Configuration> {
     let mut all = vec![Configuration::serial()];
     for name in &STRATEGIES[1..] {
@@ -213,6 +222,7 @@ impl Synthetic {
                 block: block.to_owned(),
                 configuration: place,
                 incarnation,
+                input: input(configuration),
                 start_up_ns: warm(start_up),
                 first_task_ns: warm(first),
                 shutdown_ns: warm(shutdown),
