@@ -38,8 +38,9 @@
 //! - A panic, an argument or a result that cannot cross, and a task that takes
 //!   longer than its deadline are errors of that task, and lose no other's
 //!   result.
-//! - Nothing outlives this process, however it ends, and nothing is left of a
-//!   pool that was dropped.
+//! - No process of the pool outlives this one, however it ends, and nothing is
+//!   left of a pool that was dropped. A program that a task executes is the task's
+//!   own: it is not ended with the worker.
 //!
 //! Every worker has two pipes of its own, one to it and one from it, each with
 //! a single writer and a single reader. The parent never blocks on one of

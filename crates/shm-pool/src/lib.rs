@@ -58,9 +58,10 @@
 //! - A panic, an argument or a result that cannot cross, and a task that takes
 //!   longer than its deadline are errors of that task, and lose no other's
 //!   result.
-//! - Nothing outlives this process, however it ends, and nothing is left of a
-//!   pool that was dropped. The memory of an array is given back when it is
-//!   dropped.
+//! - No process of the pool outlives this one, however it ends, and nothing is
+//!   left of a pool that was dropped. A program that a task executes is the task's
+//!   own: it is not ended with the worker. The memory of an array is given back
+//!   when it is dropped.
 //!
 //! Every worker has a piece of shared memory with two rings of bytes, one to it
 //! and one from it, each with a single writer and a single reader. No lock is
