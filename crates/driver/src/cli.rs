@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Hosts one backend and speaks the protocol on standard input and output.
     #[command(hide = true)]
     Runner(RunnerArgs),
+    /// Measures one figure of the limits.
+    #[command(hide = true)]
+    LimitsRunner(LimitsRunnerArgs),
     /// Runs a command whose whole process group ends with the driver.
     #[command(hide = true)]
     Exec(ExecArgs),
@@ -95,7 +98,9 @@ pub(crate) struct SweepArgs {
     pub(crate) config: Option<String>,
 
     /// Measures less, in about 12 seconds: short for `--config quick`.
-    #[arg(long, conflicts_with_all = ["config", "resume"])]
+    ///
+    /// With a config of limits: in about a minute.
+    #[arg(long, conflicts_with = "resume")]
     pub(crate) quick: bool,
 
     /// Backends to measure, e.g. `rayon,shm-pool`.
@@ -221,6 +226,25 @@ pub(crate) struct RunnerArgs {
     /// The driver's process: the runner ends when it does.
     #[arg(long)]
     pub(crate) parent: Option<u32>,
+}
+
+/// Which figure is measured, and on what terms.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LimitsRunnerArgs {
+    /// Its name.
+    pub(crate) figure: String,
+
+    /// How long its rounds may take.
+    #[arg(long)]
+    pub(crate) seconds: f64,
+
+    /// What python3 is to run.
+    #[arg(long)]
+    pub(crate) python_script: Option<PathBuf>,
+
+    /// The driver's process: the measurement ends when it does.
+    #[arg(long)]
+    pub(crate) parent: u32,
 }
 
 /// A command that ends with the driver.

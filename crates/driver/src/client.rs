@@ -3,6 +3,7 @@
 //! [`Runner`] is one of them; [`launch`] starts its process and [`lines`]
 //! reads what it says.
 
+pub(crate) mod figure;
 pub(crate) mod launch;
 mod lines;
 

@@ -2,6 +2,8 @@
 
 mod drawing;
 mod exec;
+mod limits;
+mod limits_runner;
 mod list;
 mod measuring;
 mod report;
@@ -29,6 +31,7 @@ pub(crate) fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::Report(arguments) => report::execute(&arguments)?,
         Command::List => list::execute()?,
         Command::Runner(arguments) => runner::execute(arguments)?,
+        Command::LimitsRunner(arguments) => limits_runner::execute(arguments)?,
         Command::Exec(arguments) => return exec::execute(&arguments),
     };
     Ok(end.into())

@@ -7,7 +7,7 @@ mod history;
 mod precision;
 mod resources;
 pub(crate) mod sample;
-mod validity;
+pub(crate) mod validity;
 
 use std::time::{Duration, Instant};
 

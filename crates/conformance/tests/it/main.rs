@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Which of our crates each may depend on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("workloads", &[]),
     ("multiproc", &[]),
     ("stats", &[]),
@@ -19,9 +19,20 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("shm-pool", &["harness", "multiproc"]),
     ("conformance", &["harness", "multiproc"]),
     ("report", &["harness", "stats"]),
+    ("limits", &["conformance", "multiproc", "pipe-pool", "shm-pool", "stats", "workloads"]),
     (
         "driver",
-        &["harness", "pipe-pool", "rayon-pool", "report", "serial", "shm-pool", "stats", "threads"],
+        &[
+            "harness",
+            "limits",
+            "pipe-pool",
+            "rayon-pool",
+            "report",
+            "serial",
+            "shm-pool",
+            "stats",
+            "threads",
+        ],
     ),
 ];
 

@@ -25,6 +25,7 @@ use super::{
     workers_variable,
 };
 use crate::config::ExternalRunner;
+use limits::Terms;
 
 /// Longest sleep between two looks at whether a process has ended.
 const LONGEST_NAP: Duration = Duration::from_millis(5);
@@ -55,9 +56,7 @@ pub(crate) fn launch(
     configuration: &Configuration,
     external: &[ExternalRunner],
 ) -> Result<Process, Trouble> {
-    let mut command = Command::new(SELF);
-    command.arg0("driver");
-    let parent = std::process::id().to_string();
+    let (mut command, parent) = (this_again(), std::process::id().to_string());
     let mine = external.iter().find(|runner| runner.strategy() == configuration.strategy);
     match mine {
         Some(runner) => {
@@ -73,8 +72,6 @@ pub(crate) fn launch(
     }
     let workers = workers_variable(configuration.workers);
     command.args(["--workers", &workers.1]).env(workers.0, &workers.1);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0);
     Process::start(&mut command).map_err(|cause| {
         let problem = format!(
             "{configuration}: its runner cannot be started: {cause}\nhelp: free some memory or raise the limit on processes (ulimit -u)"
@@ -83,8 +80,32 @@ pub(crate) fn launch(
     })
 }
 
+/// Starts the process that measures the figure of the limits called `name`;
+/// it ends as other runners do.
+///
+/// # Errors
+///
+/// If the process cannot be started.
+pub(super) fn launch_figure(name: &str, terms: &Terms) -> io::Result<Process> {
+    let mut command = this_again();
+    command.args(["limits-runner", name, "--parent", &std::process::id().to_string()]);
+    command.args(["--seconds", &terms.time.as_secs_f64().to_string()]);
+    if let Some(script) = &terms.python_script {
+        command.arg("--python-script").arg(script);
+    }
+    Process::start(&mut command)
+}
+
+fn this_again() -> Command {
+    let mut command = Command::new(SELF);
+    command.arg0("driver");
+    command
+}
+
 impl Process {
     fn start(command: &mut Command) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0);
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a pipe is missing");
         let output = read_events(child.stdout.take().ok_or_else(missing)?);

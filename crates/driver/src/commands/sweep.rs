@@ -8,7 +8,7 @@ use std::{
 use harness::environment::Environment;
 
 use super::{
-    drawing,
+    drawing, limits,
     measuring::{self, Outcome},
 };
 use crate::{
@@ -40,10 +40,37 @@ struct Sweep {
 /// written.
 pub(super) fn execute(arguments: &SweepArgs) -> Result<End, Error> {
     let begun = Instant::now();
-    let mut sweep = match &arguments.resume {
-        Some(folder) => Sweep::resume(folder, arguments)?,
-        None => Sweep::create(arguments)?,
+    match &arguments.resume {
+        Some(folder) => measure(Sweep::resume(folder, arguments)?, begun),
+        None => begin(arguments, begun),
+    }
+}
+
+/// A new sweep, of experiments or of limits.
+fn begin(arguments: &SweepArgs, begun: Instant) -> Result<End, Error> {
+    let named = match &arguments.config {
+        Some(named) => named.as_str(),
+        None if arguments.quick => "quick",
+        None => "default",
     };
+    let mut config = Config::load(named)?;
+    config.override_with(arguments)?;
+    let environment = environment::gather();
+    let path = arguments.out.clone().unwrap_or_else(|| {
+        let stem = Path::new(named).file_stem().and_then(|stem| stem.to_str());
+        storage::fresh_path(&environment, stem.unwrap_or("sweep"))
+    });
+    let is_latest = arguments.out.is_none();
+    if let Some(figures) = config.limits.clone() {
+        let place = limits::Place { path: &path, is_latest };
+        return limits::execute(&mut config, &figures, arguments.quick, &environment, &place);
+    }
+    config.resolve_workers(environment::available_cores());
+    let (folder, journal) = Folder::create(&path, &environment, &config)?;
+    measure(Sweep { config, environment, folder, journal, latest: is_latest }, begun)
+}
+
+fn measure(mut sweep: Sweep, begun: Instant) -> Result<End, Error> {
     let mut progress = Progress::new();
     progress.say(&sweep.config.question);
     let cores = environment::available_cores();
@@ -67,24 +94,6 @@ pub(super) fn execute(arguments: &SweepArgs) -> Result<End, Error> {
 }
 
 impl Sweep {
-    fn create(arguments: &SweepArgs) -> Result<Self, Error> {
-        let named = match &arguments.config {
-            Some(named) => named.as_str(),
-            None if arguments.quick => "quick",
-            None => "default",
-        };
-        let mut config = Config::load(named)?;
-        config.override_with(arguments)?;
-        config.resolve_workers(environment::available_cores());
-        let environment = environment::gather();
-        let path = arguments.out.clone().unwrap_or_else(|| {
-            let stem = Path::new(named).file_stem().and_then(|stem| stem.to_str());
-            storage::fresh_path(&environment, stem.unwrap_or("sweep"))
-        });
-        let (folder, journal) = Folder::create(&path, &environment, &config)?;
-        Ok(Self { config, environment, folder, journal, latest: arguments.out.is_none() })
-    }
-
     fn resume(path: &Path, arguments: &SweepArgs) -> Result<Self, Error> {
         // `reports/latest` is a link, and it may point elsewhere by the end.
         let path: PathBuf = path.canonicalize().map_err(|cause| Error::System {
@@ -94,6 +103,7 @@ impl Sweep {
         })?;
         let folder = Folder::existing(&path);
         let mut config = Config::read(&folder.config_path())?;
+        config.require_experiments(&path.display().to_string())?;
         config.time_budget = arguments.time_budget.unwrap_or(config.time_budget);
         let environment = folder.environment()?;
         warn_of_change(&environment, &environment::gather());

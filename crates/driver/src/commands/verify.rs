@@ -36,7 +36,9 @@ struct Verdict {
 ///
 /// If the arguments are not usable, or standard output cannot be written.
 pub(super) fn execute(arguments: &VerifyArgs) -> Result<End, Error> {
-    let mut config = Config::load(arguments.config.as_deref().unwrap_or("default"))?;
+    let named = arguments.config.as_deref().unwrap_or("default");
+    let mut config = Config::load(named)?;
+    config.require_experiments(named)?;
     config.choose_backends(&arguments.backends)?;
     config.choose_start_methods(&arguments.start_methods);
     let interrupt = watch_signals()?;

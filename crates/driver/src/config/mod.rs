@@ -5,6 +5,7 @@
 
 mod defaults;
 mod error;
+mod limits;
 mod overrides;
 mod parse;
 mod section;
@@ -19,6 +20,7 @@ use harness::{StartMethod, Strategy, Workload, record::ExperimentKind};
 use serde::{Serialize, Serializer};
 
 pub(crate) use error::ConfigError;
+pub(crate) use limits::Limits;
 pub(crate) use shipped::SHIPPED;
 use values::{ByteSize, WorkerCount};
 
@@ -48,8 +50,11 @@ pub(crate) struct Config {
     pub(crate) memory_share: f64,
     /// When a round does not count.
     pub(crate) validity: ValidityLimits,
+    /// Figures against goals; there are no experiments then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<Limits>,
     /// What is measured, in this order.
-    #[serde(rename = "experiment")]
+    #[serde(rename = "experiment", skip_serializing_if = "Vec::is_empty")]
     pub(crate) experiments: Vec<Experiment>,
     /// Commands that host strategies of their own.
     #[serde(rename = "runner", skip_serializing_if = "Vec::is_empty")]

@@ -12,6 +12,14 @@ impl Config {
     ///
     /// If a flag names something unknown, or leaves nothing to measure.
     pub(crate) fn override_with(&mut self, flags: &SweepArgs) -> Result<(), ConfigError> {
+        if self.limits.is_some() {
+            Self::refuse_flags_of_experiments(flags)?;
+        } else if flags.quick
+            && let Some(named) = &flags.config
+        {
+            let problem = format!("`--quick`: it stands for `--config quick`, not for {named}");
+            return Err(ConfigError::flag(problem, "use `--time-budget`, e.g. 12s"));
+        }
         if let Some(time_budget) = flags.time_budget {
             self.time_budget = time_budget;
         }

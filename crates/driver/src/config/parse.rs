@@ -6,14 +6,14 @@ use harness::{StartMethod, Workload, record::ExperimentKind};
 use toml::de::DeTable;
 
 use super::{
-    Config, ConfigError, Experiment, ExternalRunner, ValidityLimits, defaults,
+    Config, ConfigError, Experiment, ExternalRunner, Limits, ValidityLimits, defaults,
     section::{Entry, Section, Text},
     suggest,
     values::{ByteSize, WorkerCount, parse_count, parse_duration},
 };
 use crate::backends;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "question",
     "time_budget",
     "seed",
@@ -23,10 +23,11 @@ const KEYS: [&str; 11] = [
     "max_rounds",
     "memory_share",
     "validity",
+    "limits",
     "experiment",
     "runner",
 ];
-const EXPERIMENT_KEYS: [&str; 11] = [
+pub(super) const EXPERIMENT_KEYS: [&str; 11] = [
     "name",
     "kind",
     "question",
@@ -60,7 +61,8 @@ impl Config {
         let help = "give one of them another `name` or `start_method`";
         refuse_duplicates("runners", &sections, &names, &["name"], help)?;
         let sections = tables(&top, "experiment", "[[experiment]]", &EXPERIMENT_KEYS)?;
-        if sections.is_empty() {
+        let limits = Limits::parse(&top)?;
+        if sections.is_empty() && limits.is_none() {
             let help = "add at least one [[experiment]] with `kind` and `question`";
             return Err(ConfigError::in_file(file, "there is no experiment", help));
         }
@@ -85,6 +87,7 @@ impl Config {
             max_rounds: or(&top, "max_rounds", 200, |entry| small(&entry, 1_000_000))?,
             memory_share: or(&top, "memory_share", 0.5, |entry| entry.number(0.01, 0.95))?,
             validity: validity(&top)?,
+            limits,
             experiments,
             runners,
         })
@@ -279,7 +282,7 @@ fn or<'a, T>(
 }
 
 /// Every item of a list, each once, in the order of its first mention.
-fn list<'a, T: PartialEq>(
+pub(super) fn list<'a, T: PartialEq>(
     entry: Entry<'a>,
     parse: impl Fn(Entry<'a>) -> Result<T, ConfigError>,
 ) -> Result<Vec<T>, ConfigError> {
@@ -294,7 +297,7 @@ fn list<'a, T: PartialEq>(
     Ok(values)
 }
 
-fn tables<'a>(
+pub(super) fn tables<'a>(
     top: &Section<'a>,
     key: &'static str,
     name: &'static str,

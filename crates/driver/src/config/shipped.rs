@@ -26,5 +26,6 @@ pub(crate) const SHIPPED: &[Shipped] = shipped![
     "start-methods",
     "payload",
     "table",
+    "limits",
     "ci",
 ];

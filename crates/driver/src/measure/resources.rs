@@ -102,6 +102,13 @@ pub(super) fn own_cpu_ns() -> u64 {
     cpu_clock_ns(std::process::id().cast_signed())
 }
 
+/// Processor time of all children of the driver that have ended and of theirs,
+/// in nanoseconds.
+pub(super) fn ended_children_ns() -> u64 {
+    let stat = Process::myself().and_then(|process| process.stat());
+    stat.map_or(0, |stat| children_ns(&stat))
+}
+
 fn add(used: &mut Resources, process: &Process) {
     used.cpu_ns += cpu_clock_ns(process.pid());
     if let Ok(stat) = process.stat() {

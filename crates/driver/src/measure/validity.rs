@@ -35,6 +35,29 @@ pub(super) struct Observer {
     verdict: Validity,
 }
 
+/// Watches the machine from one moment to another, during which children of
+/// this process begin and end.
+pub(crate) struct Span {
+    observer: Observer,
+    begin: Look,
+}
+
+impl Span {
+    /// It begins now, when there are no children.
+    pub(crate) fn begin(limits: ValidityLimits) -> Self {
+        // Whoever is measured here keeps all cores busy.
+        let observer = Observer::begin(limits, true);
+        let begin = observer.look_after_children();
+        Self { observer, begin }
+    }
+
+    /// It ends now, when the children have been waited for: what they used is
+    /// this process's.
+    pub(crate) fn end(&self) -> Validity {
+        self.observer.judge(&self.begin, &self.observer.look_after_children())
+    }
+}
+
 /// Running totals at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Look {
@@ -96,6 +119,12 @@ impl Observer {
             throttled: environment::throttled_periods().unwrap_or(0),
             pressure: counter("/proc/pressure/cpu", "some "),
         }
+    }
+
+    /// A look with all children that have ended as this process's own.
+    fn look_after_children(&self) -> Look {
+        let look = self.look(&Tree::default());
+        Look { own_ns: look.own_ns + resources::ended_children_ns(), ..look }
     }
 
     fn judge(&self, from: &Look, to: &Look) -> Validity {

@@ -33,6 +33,21 @@ impl Folder {
         environment: &Environment,
         config: &Config,
     ) -> Result<(Self, Journal), StorageError> {
+        let folder = Self::found(path, environment, config)?;
+        let journal = Journal::create(&path.join(RECORDS), config.seed)?;
+        Ok((folder, journal))
+    }
+
+    /// The same without records.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create`](Self::create).
+    pub(crate) fn found(
+        path: &Path,
+        environment: &Environment,
+        config: &Config,
+    ) -> Result<Self, StorageError> {
         fs::create_dir_all(path).map_err(|cause| StorageError::writing(path, cause))?;
         let mut entries = fs::read_dir(path).map_err(|cause| StorageError::reading(path, cause))?;
         if entries.next().is_some() {
@@ -45,8 +60,7 @@ impl Folder {
         let facts = serde_json::to_string_pretty(environment).expect("facts are plain data");
         folder.replace(ENVIRONMENT, &facts)?;
         folder.replace(CONFIG, &config.to_toml())?;
-        let journal = Journal::create(&path.join(RECORDS), config.seed)?;
-        Ok((folder, journal))
+        Ok(folder)
     }
 
     /// The folder of an earlier sweep.
@@ -82,7 +96,16 @@ impl Folder {
     ///
     /// If the file is missing.
     pub(crate) fn config_text(&self) -> Result<String, StorageError> {
-        let path = self.config_path();
+        self.text(CONFIG)
+    }
+
+    /// The text of the file `name`.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing.
+    pub(crate) fn text(&self, name: &str) -> Result<String, StorageError> {
+        let path = self.0.join(name);
         fs::read_to_string(&path).map_err(|cause| StorageError::reading(&path, cause))
     }
 

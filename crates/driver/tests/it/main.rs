@@ -5,4 +5,5 @@ mod configs;
 mod failures;
 mod fake_runner;
 mod interruption;
+mod limits;
 mod scene;

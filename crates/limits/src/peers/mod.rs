@@ -1,0 +1,10 @@
+//! Who the pools are held against.
+
+pub(crate) mod bare_pipe;
+pub(crate) mod channels;
+pub(crate) mod hand_over;
+pub(crate) mod intrinsics;
+pub(crate) mod join_tree;
+pub(crate) mod python;
+pub(crate) mod rayon;
+pub(crate) mod scoped;
