@@ -36,7 +36,9 @@ fn of<T: Bulk>(stage: &mut Stage<'_>, pool: &str, method: StartMethod, seconds: 
         stage.note(format!("{series}: {failure}"))?;
     }
     let sample = |contestant: &str, value| Sample { contestant: contestant.to_owned(), value };
-    let samples =
-        vec![sample("failures", failures.len() as f64), sample("kills", report.kills() as f64)];
+    let samples = vec![
+        sample("failures", failures.len() as f64),
+        sample("kills_per_second", report.kills_per_second()),
+    ];
     stage.report(&series, failures.len() as f64, samples)
 }
