@@ -13,6 +13,7 @@ mod lives;
 mod methods;
 mod orphans;
 mod turns;
+mod users_code;
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub use self::interrupts::{
 };
 pub use self::{
     async_results::*, building::*, endurance::*, faults::*, lives::*, methods::*, orphans::*,
-    turns::*,
+    turns::*, users_code::*,
 };
 use crate::isolated;
 
@@ -110,6 +111,14 @@ macro_rules! pool_suite {
             a_replacement_that_never_becomes_ready_is_replaced
             callbacks_are_called_after_the_end_of_the_pool_too
             a_panic_on_a_thread_that_a_task_has_started_is_that_threads
+            a_worker_waits_for_its_own_children_at_its_end
+            what_a_stream_has_done_can_be_had_after_the_end_of_the_pool
+            arguments_whose_drop_panics_cost_nothing
+            a_waker_that_panics_costs_nothing
+            of_all_who_poll_a_result_the_last_is_woken
+            a_drop_may_ask_the_pool
+            the_drop_of_a_waker_may_ask_the_pool
+            a_value_that_asks_its_own_pool_is_an_error_and_no_hang
             workers_killed_all_the_time_cost_no_result_and_leave_nothing
             many_tasks_and_many_pools_leave_no_more_than_few
             nothing_outlives_a_parent_killed_at_any_instant
@@ -165,6 +174,7 @@ macro_rules! pool_suite {
             an_answer_that_promises_too_much_costs_no_memory
             an_answer_that_lacks_its_end_ends_at_the_deadline
             a_worker_that_hangs_up_and_lives_on_is_replaced
+            nobody_waits_for_a_worker_that_hangs_up_and_lives_on
             fork_is_refused_in_a_process_with_threads
             a_pool_that_was_forked_heals_in_a_process_with_threads
             a_pool_is_joined_before_anybody_has_seen_its_results

@@ -11,12 +11,12 @@ use std::{
 };
 
 use multiproc::{
-    Error, SharedValue, StartMethod,
+    Error, Process, SharedValue, StartMethod,
     pool::{Bulk, Pool},
 };
 
 use super::{
-    door::{Door, visit},
+    door::{Door, Way, visit},
     two,
 };
 
@@ -160,4 +160,68 @@ pub fn a_panic_on_a_thread_that_a_task_has_started_is_that_threads<T: Bulk>(meth
     assert_eq!(outcomes[0], Ok(()));
     assert!(outcomes[1].as_ref().unwrap_err().contains("this is printed"), "{outcomes:?}");
     pool.shutdown().unwrap();
+}
+
+pub fn a_worker_waits_for_its_own_children_at_its_end<T: Bulk>(method: StartMethod) {
+    let pool = two::<T>(method);
+    let mut door = Door::new();
+    let begin = |way: Way| {
+        let mut child = Process::new(|way: Way| _ = visit(way), way);
+        child.start().unwrap();
+        std::process::id() as i32
+    };
+    let parent = pool.apply(begin, door.way_in()).unwrap();
+    door.await_knocks(1);
+    pool.close();
+    std::thread::scope(|scope| {
+        let joined = scope.spawn(|| pool.join());
+        while pool.pids().len() == 2 {
+            std::thread::yield_now();
+        }
+        // The other one has gone. This one has nothing more to say, and is not
+        // given up for that.
+        for _ in 0..20 {
+            assert_eq!(pool.pids().collect::<Vec<_>>(), [parent]);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        door.open(1);
+        joined.join().unwrap().unwrap();
+    });
+}
+
+pub fn what_a_stream_has_done_can_be_had_after_the_end_of_the_pool<T: Bulk>(method: StartMethod) {
+    for in_order in [true, false] {
+        let pool = two::<T>(method);
+        let mut door = Door::new();
+        let mut ways = vec![door.way_past(); 8];
+        ways[5] = door.way_in();
+        let call = pool.call().ahead(8).chunk_len(1);
+        let mut outcomes: Vec<_> = if in_order {
+            let stream = call.imap(visit, ways);
+            take_and_end(pool, stream, &mut door)
+        } else {
+            let stream = call.imap_unordered(visit, ways);
+            take_and_end(pool, stream, &mut door)
+        };
+        let last = outcomes.pop().unwrap();
+        assert!(matches!(last, Err(Error::PoolDropped)), "{last:?}");
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        assert_eq!(outcomes.len(), if in_order { 5 } else { 7 });
+    }
+}
+
+/// One outcome, and those after the end of the pool.
+fn take_and_end<T: Bulk>(
+    pool: Pool<T>,
+    mut stream: impl Iterator<Item = Result<u32, Error>>,
+    door: &mut Door,
+) -> Vec<Result<u32, Error>> {
+    let first = stream.next();
+    door.await_knocks(8);
+    // All have answered but the one that waits.
+    while pool.statistics().tasks_done < 7 {
+        std::thread::yield_now();
+    }
+    pool.terminate();
+    first.into_iter().chain(stream).collect()
 }

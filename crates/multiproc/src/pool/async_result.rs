@@ -11,13 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{jobs::JobId, shared::Shared, transport::Transport};
+use super::{
+    jobs::{Ended, JobId},
+    shared::Shared,
+    transport::Transport,
+};
 use crate::{Error, Result};
 
 /// What became of [`Pool::apply_async`](super::Pool::apply_async) or
 /// [`map_async`](super::Pool::map_async), as soon as it has.
 ///
-/// It is a [`Future`], which any executor can await. It may outlive the pool.
+/// It is a [`Future`], which any executor can await; whoever has polled it last
+/// is woken. It may outlive the pool.
 /// Dropping it abandons the result and nothing else: its tasks are executed
 /// all the same; [`cancel`](Self::cancel) stops them.
 #[must_use = "the result is lost if nobody gets it"]
@@ -54,7 +59,7 @@ impl<T: Transport> Awaited for Shared<T> {
     }
 
     fn abandon(&self, job: JobId) {
-        self.look(|core| core.jobs.abandon(job));
+        self.abandon(job);
     }
 
     fn with_jobs(&self, act: &mut dyn FnMut(&mut super::jobs::Jobs)) {
@@ -132,9 +137,9 @@ impl<R: Send + 'static> AsyncResult<R> {
     }
 
     fn take(&self) -> Result<R> {
-        let mut taken = Err(Error::OutcomeTaken);
-        self.pool.with_jobs(&mut |jobs| taken = jobs.take_outcome(self.job));
-        taken
+        let mut ended = None;
+        self.pool.with_jobs(&mut |jobs| ended = Some(jobs.take_outcome(self.job)));
+        ended.map_or(Err(Error::OutcomeTaken), Ended::conclude)
     }
 }
 
@@ -165,15 +170,17 @@ impl<R: Send + 'static> Future for AsyncResult<R> {
     type Output = Result<R>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R>> {
-        let mut outcome = Poll::Pending;
+        let mut ended = None;
+        // Wakers are copied and dropped outside of the pool's lock.
+        let mut waker = Some(context.waker().clone());
         self.pool.with_jobs(&mut |jobs| {
             if jobs.is_finished(self.job) {
-                outcome = Poll::Ready(jobs.take_outcome(self.job));
-            } else {
-                jobs.wake_when_finished(self.job, context.waker());
+                ended = Some(jobs.take_outcome(self.job));
+            } else if let Some(latest) = waker.take() {
+                waker = jobs.wake_when_finished(self.job, latest);
             }
         });
-        outcome
+        ended.map_or(Poll::Pending, |ended| Poll::Ready(ended.conclude()))
     }
 }
 

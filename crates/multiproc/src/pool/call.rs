@@ -9,7 +9,7 @@ use super::{
     AsyncResult, Pool, Star, Stream,
     frame::{JobHeader, job},
     function::CallFn,
-    jobs::{Function, JobId, Order, Policy, own},
+    jobs::{Function, JobId, Order, Policy, harmless, own},
     stream::{Window, never_concluded},
     transport::Transport,
     work::{Calls, ChunksInPlace, ChunksOutOfPlace, Work},
@@ -130,7 +130,10 @@ impl<'p, T: Transport> Call<'p, T> {
         F: Fn(A) -> R + Copy + Send + 'static,
     {
         match self.apply_at_once(f, &argument) {
-            Some(result) => result,
+            Some(result) => {
+                harmless(|| drop(argument));
+                result
+            }
             None => self.begin_apply(f, argument).get(),
         }
     }
@@ -415,10 +418,8 @@ impl<T: Transport> Call<'_, T> {
         let job = self.submit(function, work, count, false, never_concluded);
         let shared = &self.pool.shared;
         shared.wait(None, |core| core.jobs.is_finished(job));
-        shared.look(|core| {
-            let ended = core.jobs.take_work(job);
-            core.jobs.abandon(job);
-            ended
-        })
+        let ended = shared.look(|core| core.jobs.take_work(job));
+        shared.abandon(job);
+        ended
     }
 }

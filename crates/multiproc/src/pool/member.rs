@@ -9,7 +9,7 @@ use super::{
     status::{Status, Step, Tag, Turn},
     transport::Stream,
 };
-use crate::{Child, Error, ExitStatus, memory::Placed, process::LAST_BREATH};
+use crate::{Child, Error, ExitStatus, memory::Placed};
 
 /// One worker process and what goes on with it.
 pub(super) struct Member<S> {
@@ -257,16 +257,16 @@ impl<S: Stream> Member<S> {
         }
     }
 
-    /// Reaps it, which has ended or is to, and settles what its tasks come to:
-    /// the one that it executed is charged, those that it had not begun are
-    /// given to others, and so are those of which nobody knows, if they may.
-    pub(super) fn bury(mut self, why: Broken, jobs: &mut Jobs) -> Remains {
+    /// Settles what the tasks of a worker come to that has ended with `status`,
+    /// because of `why`: the one that it executed is charged, those that it had
+    /// not begun are given to others, and so are those of which nobody knows, if
+    /// they may.
+    pub(super) fn bury(mut self, why: Broken, status: ExitStatus, jobs: &mut Jobs) -> Remains {
         // What it has said before it ended counts, unless it makes no sense.
         let is_garbled = matches!(why, Broken::Garbled(_));
         let news = if is_garbled { News::default() } else { self.listen(jobs).0 };
         let was_idle = self.is_ready && self.lane.in_flight_len() == 0;
         let (pid, name) = (self.child.pid(), self.child.name().to_owned());
-        let (status, hung_on) = self.await_end();
         let unfit = self.unfit.take();
         let has_spoken = self.is_ready || unfit.is_some();
         let error = move |task: Option<u64>| {
@@ -277,7 +277,7 @@ impl<S: Stream> Member<S> {
                     Error::InitialiserFailed { pid, name: name.clone(), message }
                 }
                 (Broken::Garbled(what), _) => Error::Garbled { pid, what: what.clone() },
-                (Broken::HungUp, _) if hung_on => {
+                (Broken::LivedOn, _) => {
                     Error::Garbled { pid, what: "it hung up and lived on".to_owned() }
                 }
                 // Whatever was refused: it was killed for that.
@@ -286,8 +286,7 @@ impl<S: Stream> Member<S> {
                 }
             }
         };
-        let is_in_order =
-            self.is_leaving && status.success() && self.lane.in_flight_len() == 0 && !hung_on;
+        let is_in_order = self.is_leaving && status.success() && self.lane.in_flight_len() == 0;
         let name = self.child.name();
         if !is_in_order {
             tracing::warn!(target: "multiproc", name, pid, code = status.code, "worker lost");
@@ -304,16 +303,6 @@ impl<S: Stream> Member<S> {
         let has_charged = self.settle(jobs, &error);
         let death = Box::new(error);
         Remains { news, error: told, death, was_idle, has_charged, is_in_order }
-    }
-
-    /// How it ended, and whether it had to be killed for that.
-    fn await_end(&mut self) -> (ExitStatus, bool) {
-        if let Ok(Some(status)) = self.child.wait(Some(LAST_BREATH)) {
-            return (status, false);
-        }
-        self.child.kill();
-        let status = self.child.wait(None).ok().flatten();
-        (status.unwrap_or(ExitStatus::KILLED), true)
     }
 
     /// Whether a task was charged.

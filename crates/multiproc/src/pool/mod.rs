@@ -81,10 +81,19 @@ use crate::{Error, Result};
 /// pool. While it lives this process cannot be forked; the pool's own workers
 /// are forked from a copy that was made when it was built.
 ///
+/// A user's `Serialize` and `Deserialize` run on the thread that calls or waits,
+/// while the pool is locked. They should be quick: until they return nobody else
+/// gets on, and a time-out or deadline may come later by as long. They must not
+/// wait for a thread that asks the pool, and not ask it themselves, which is an
+/// [`Error::TaskValue`] of their task. Callbacks, wakers, iterators and `Drop`s may
+/// do all that.
+///
 /// [`shutdown`](Self::shutdown) finishes what was asked for and ends the
 /// workers in order, as `close` and `join` do in Python. Dropping the pool
 /// kills them, as [`terminate`](Self::terminate) does; results that were not
-/// ready are [`Error::PoolDropped`] then.
+/// ready are [`Error::PoolDropped`] then. All of these wait for a callback that is
+/// being called on the pool's thread: it must not need a lock that the caller
+/// holds.
 pub struct Pool<T: Transport> {
     shared: Arc<Shared<T>>,
 }

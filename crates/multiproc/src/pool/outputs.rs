@@ -1,20 +1,20 @@
 //! What tasks have computed, by their numbers.
 
-use super::plain;
+use super::{jobs::DropEach, plain};
 
 /// Results of tasks, of which each has one or none yet.
 pub(super) enum Outputs<R> {
     /// Plain data: as it will be given to the caller, so that it is written
     /// once, and which of it is there.
     Plain(Vec<R>, Vec<bool>),
-    Other(Vec<Option<R>>),
+    Other(DropEach<Vec<Option<R>>>),
 }
 
 impl<R: 'static> Outputs<R> {
     pub(super) fn none(tasks: usize) -> Self {
         match plain::zeros(tasks) {
             Some(zeros) => Self::Plain(zeros, vec![false; tasks]),
-            None => Self::Other((0..tasks).map(|_| None).collect()),
+            None => Self::Other((0..tasks).map(|_| None).collect::<Vec<_>>().into()),
         }
     }
 
@@ -57,7 +57,9 @@ impl<R: 'static> Outputs<R> {
                 assert!(!are_there.contains(&false), "{ALL}");
                 results
             }
-            Self::Other(results) => results.into_iter().map(|result| result.expect(ALL)).collect(),
+            Self::Other(results) => {
+                results.into_inner().into_iter().map(|result| result.expect(ALL)).collect()
+            }
         }
     }
 
@@ -67,7 +69,7 @@ impl<R: 'static> Outputs<R> {
                 let each = results.into_iter().zip(are_there);
                 each.map(|(result, is_there)| is_there.then_some(result)).collect()
             }
-            Self::Other(results) => results,
+            Self::Other(results) => results.into_inner(),
         }
     }
 }

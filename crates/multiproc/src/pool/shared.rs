@@ -14,7 +14,6 @@
 use std::{
     os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::Waker,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -22,7 +21,7 @@ use std::{
 use super::{
     config::{Config, Progress},
     core::{Core, Sleep},
-    jobs::Concluding,
+    jobs::{Concluding, JobId, enter_lock, harmless},
     transport::Transport,
 };
 use crate::{Error, EventFd, Result, polling::poll_timeout, process};
@@ -69,6 +68,7 @@ impl<T: Transport> Shared<T> {
     }
 
     fn lock(&self) -> Guard<'_, T> {
+        enter_lock(std::ptr::from_ref(self).addr());
         // Should a panic of ours have poisoned it, the workers must still be
         // ended when the pool is dropped.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -86,7 +86,7 @@ impl<T: Transport> Shared<T> {
             // Nobody waits for the workers any more.
             state = self.conclude(state);
         }
-        self.spread_the_word(state);
+        self.leave_to_others(state);
         result
     }
 
@@ -97,13 +97,20 @@ impl<T: Transport> Shared<T> {
         if state.is_led && state.core.takes_a_leader() {
             self.bell.set();
         }
-        self.spread_the_word(state);
+        self.leave_to_others(state);
         result
     }
 
     /// The same for a look at what is there.
     pub(super) fn look<R>(&self, look: impl FnOnce(&mut Core<T>) -> R) -> R {
         look(&mut self.lock().core)
+    }
+
+    /// Nobody will ask for the job any more.
+    pub(super) fn abandon(&self, job: JobId) {
+        let discarded = self.look(|core| core.jobs.abandon(job));
+        // Not before the lock is free.
+        drop(discarded);
     }
 
     /// Moves the exchange on until `is_done` says so or the deadline comes.
@@ -116,11 +123,11 @@ impl<T: Transport> Shared<T> {
         let mut state = self.lock();
         loop {
             if is_done(&mut state.core) {
-                self.spread_the_word(state);
+                self.leave_to_others(state);
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                self.spread_the_word(state);
+                self.leave_to_others(state);
                 return false;
             }
             state = if state.is_led || state.is_wanted {
@@ -177,12 +184,10 @@ impl<T: Transport> Shared<T> {
     fn conclude<'a>(&'a self, mut state: Guard<'a, T>) -> Guard<'a, T> {
         loop {
             let mut concluding = state.core.jobs.take_callbacks();
-            let woken = state.core.jobs.take_woken();
-            if concluding.is_empty() && woken.is_empty() {
+            if concluding.is_empty() && !state.core.jobs.has_aftermath() {
                 return state;
             }
             self.leave_to_others(state);
-            woken.into_iter().for_each(Waker::wake);
             concluding.iter_mut().for_each(Concluding::call);
             state = self.lock();
             concluding.into_iter().for_each(|done| state.core.jobs.restore(done));
@@ -200,33 +205,28 @@ impl<T: Transport> Shared<T> {
         state.told_at = Instant::now();
         let statistics = state.core.statistics();
         self.leave_to_others(state);
-        let tell = || (progress.tell)(&statistics);
-        // It has said so itself, and does no harm.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell));
+        harmless(|| (progress.tell)(&statistics));
         self.lock()
     }
 
-    /// Does not have the others wait for what a user's code does next.
-    fn leave_to_others(&self, state: Guard<'_, T>) {
+    /// Frees the lock, wakes those who may have waited for what has changed,
+    /// and then runs what a user's code has to do with it.
+    fn leave_to_others(&self, mut state: Guard<'_, T>) {
+        let aftermath = state.core.jobs.take_aftermath();
         let followers = state.followers;
         drop(state);
         if followers > 0 {
             self.turn.notify_all();
         }
-    }
-
-    /// Wakes those who may have waited for what has changed.
-    fn spread_the_word(&self, mut state: Guard<'_, T>) {
-        let woken = state.core.jobs.take_woken();
-        self.leave_to_others(state);
-        woken.into_iter().for_each(Waker::wake);
+        aftermath.settle();
     }
 
     /// Has somebody wait from now on, so that things go on while the program
     /// does something else.
     pub(super) fn drive(self: &Arc<Self>) {
         let mut state = self.lock();
-        if state.driver.is_some() || state.core.has_ended() {
+        let is_driven = state.driver.as_ref().is_some_and(|driver| !driver.is_finished());
+        if is_driven || state.core.has_ended() {
             return;
         }
         let shared = Arc::clone(self);
@@ -247,7 +247,7 @@ impl<T: Transport> Shared<T> {
         state.is_wanted = false;
         state.core.kill(error);
         let state = self.conclude(state);
-        self.spread_the_word(state);
+        self.leave_to_others(state);
         self.dismiss_driver();
     }
 

@@ -5,7 +5,7 @@ use std::{any::Any, collections::VecDeque, fmt, marker::PhantomData, sync::Arc};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    jobs::JobId,
+    jobs::{DropEach, JobId},
     large::{self, Large, Room},
     plain,
     shared::Shared,
@@ -19,7 +19,10 @@ use crate::{Error, Result};
 /// consumed.
 pub(super) struct Window<A, R> {
     first: u64,
-    places: VecDeque<Place<A, R>>,
+    places: DropEach<VecDeque<Place<A, R>>>,
+    /// Arguments of tasks that are over, to be dropped by whoever consumes:
+    /// not under the pool's lock.
+    spent: Vec<A>,
     /// Tasks that are done and not consumed, in the order in which they came;
     /// `None` if the order of their arguments is wanted.
     done: Option<VecDeque<u64>>,
@@ -33,7 +36,8 @@ enum Place<A, R> {
 
 impl<A, R> Window<A, R> {
     pub(super) fn new(in_order: bool) -> Self {
-        Self { first: 0, places: VecDeque::new(), done: (!in_order).then(VecDeque::new) }
+        let done = (!in_order).then(VecDeque::new);
+        Self { first: 0, places: DropEach::default(), spent: Vec::new(), done }
     }
 
     fn place(&mut self, task: u64) -> &mut Place<A, R> {
@@ -41,7 +45,12 @@ impl<A, R> Window<A, R> {
     }
 
     fn settle(&mut self, task: u64, outcome: Result<R>) {
-        *self.place(task) = Place::Done(outcome);
+        let before = std::mem::replace(self.place(task), Place::Done(outcome));
+        if let Place::UnderWay(argument) = before
+            && std::mem::needs_drop::<A>()
+        {
+            self.spent.push(argument);
+        }
         if let Some(done) = &mut self.done {
             done.push_back(task);
         }
@@ -130,7 +139,9 @@ pub(super) fn never_concluded(_: Box<dyn Work>) -> Box<dyn Any + Send> {
 /// Arguments are taken from their iterator when there is need of them: so many
 /// are under way that no worker waits, and no more, so an endless iterator is
 /// no problem. Nothing is taken while nobody asks for results. Each item is
-/// the outcome of one task; an error is that task's, and the others go on.
+/// the outcome of one task; an error is that task's, and the others go on. If
+/// the pool ends, what is done by then comes first (in order: up to the first
+/// that is not), then the error that says why, and nothing more.
 ///
 /// Dropping it cancels what is under way.
 pub struct Stream<T: Transport, A, R, I> {
@@ -180,7 +191,8 @@ where
             return;
         }
         // A user's iterator is not run under the lock.
-        let taken: Vec<A> = arguments.take(wanted - self.outstanding).collect();
+        let mut taken: DropEach<Vec<A>> =
+            arguments.take(wanted - self.outstanding).collect::<Vec<A>>().into();
         let is_over = self.outstanding + taken.len() < wanted;
         self.outstanding += taken.len();
         let job = self.job;
@@ -189,8 +201,8 @@ where
             if let Some(refusal) = core.refusal() {
                 return Some(refusal);
             }
-            if let Ok(window) = core.jobs.work::<Window<A, R>>(job) {
-                window.places.extend(taken.into_iter().map(Place::UnderWay));
+            if let (window, None) = core.jobs.work::<Window<A, R>>(job) {
+                window.places.extend(taken.drain(..).map(Place::UnderWay));
                 core.extend(job, count as u64);
                 if is_over {
                     core.jobs.close(job);
@@ -211,11 +223,12 @@ where
     fn consume(&mut self) -> Option<Result<R>> {
         let job = self.job;
         let mut consumed = None;
+        let mut spent = DropEach::<Vec<A>>::default();
         self.pool.wait(None, |core| {
-            consumed = match core.jobs.work::<Window<A, R>>(job) {
-                Ok(window) => window.consume(),
-                Err(error) => Some(Err(error.again())),
-            };
+            let (window, failure) = core.jobs.work::<Window<A, R>>(job);
+            spent.append(&mut window.spent);
+            // What was done before the end is not lost.
+            consumed = window.consume().or_else(|| failure.map(|error| Err(error.again())));
             consumed.is_some()
         });
         consumed
@@ -249,11 +262,13 @@ where
 impl<T: Transport, A, R, I> Drop for Stream<T, A, R, I> {
     fn drop(&mut self) {
         let job = self.job;
-        self.pool.with(|core| {
+        let discarded = self.pool.with(|core| {
             core.jobs.cancel(job);
             let _ = core.keep_times();
-            core.jobs.abandon(job);
+            core.jobs.abandon(job)
         });
+        // Not before the lock is free.
+        drop(discarded);
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     frame::MOST_RUN_BYTES,
+    jobs::DropEach,
     large::{self, LARGE_BYTES, Large, Room},
     outputs::Outputs,
     plain, value,
@@ -135,7 +136,7 @@ impl Failures {
 
 /// Task i computes a result from the i-th argument.
 pub(crate) struct Calls<A, R> {
-    arguments: Vec<A>,
+    arguments: DropEach<Vec<A>>,
     results: Outputs<R>,
     failures: Failures,
 }
@@ -143,6 +144,7 @@ pub(crate) struct Calls<A, R> {
 impl<A, R: 'static> Calls<A, R> {
     pub(crate) fn new(arguments: Vec<A>) -> Self {
         let results = Outputs::none(arguments.len());
+        let arguments = arguments.into();
         Self { arguments, results, failures: Failures::default() }
     }
 
@@ -197,7 +199,7 @@ where
     }
 
     fn stage_run(&mut self, first: u64, count: u64, frame: &mut Vec<u8>) {
-        let content = plain::content(&self.arguments).expect("arguments with a shape");
+        let content = plain::content::<Vec<A>>(&self.arguments).expect("arguments with a shape");
         let (first, count) = (first as usize, count as usize);
         frame.extend_from_slice(&content[first * size_of::<A>()..][..count * size_of::<A>()]);
     }

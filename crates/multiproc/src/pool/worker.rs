@@ -87,7 +87,9 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
     if orders.wants_backtraces {
         TaskPanic::want_backtraces();
     }
-    let mut worker = Worker {
+    // Its streams end when this process does and not before: it may wait for
+    // children of its own first, and would look like one that talks no more.
+    let mut worker = mem::ManuallyDrop::new(Worker {
         inbox: Inbox::new(port),
         outbox: Outbox::default(),
         writes_at_once: orders.writes_at_once || T::Port::WRITES_ARE_CHEAP,
@@ -97,7 +99,7 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
         arguments: vec![0; MOST_RUN_BYTES].into(),
         large_input: AlignedBytes::default(),
         output: AlignedBytes::default(),
-    };
+    });
     let prepared = prepare(&orders, argument_descriptors);
     let is_prepared = prepared.is_ok();
     match prepared {

@@ -190,6 +190,12 @@ impl<P: Port> Write for FaultyPort<P> {
     }
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.misdeed(Step::Write(self.writes + 1)).is_none() {
+            self.writes += 1;
+            // To put megabytes together again for each piece that there is room
+            // for takes a minute.
+            return self.port().write_vectored(parts);
+        }
         self.write(&parts.iter().flat_map(|part| &**part).copied().collect::<Vec<_>>())
     }
 

@@ -11,7 +11,7 @@ use multiproc::{
 use super::{
     builder, check_is_well,
     faulty::{Fault, Faulty, Misdeed, Step, plan},
-    square,
+    square, until,
 };
 
 /// The header of a reply: kind, tag, length.
@@ -122,4 +122,27 @@ pub fn a_worker_that_hangs_up_and_lives_on_is_replaced<T: Bulk>(method: StartMet
         assert_eq!(pool.statistics().workers_healed, 1);
         pool.terminate();
     }
+}
+
+/// The second that it is given is its own.
+pub fn nobody_waits_for_a_worker_that_hangs_up_and_lives_on<T: Bulk>(method: StartMethod) {
+    plan([Some(Fault { at: Step::Read(1), what: Misdeed::HangUp })]);
+    let pool: Pool<Faulty<T>> = builder(method).build().unwrap();
+    let before: Vec<i32> = pool.pids().collect();
+    // Long ones, so that each worker is given one.
+    let both = pool.map_async(|x: u64| [x, u64::from(std::process::id())], [0, 1]);
+    let mut answered = 0;
+    until(|| {
+        let is_missed = pool.pids().len() == 1 && !both.is_ready();
+        let answer = pool.apply(square, 7).unwrap();
+        // Asked for and answered while nobody knows what becomes of the other.
+        let statistics = pool.statistics();
+        answered += u64::from(is_missed && answer == 49 && statistics.workers_healed == 0);
+        statistics.workers_healed == 1
+    });
+    assert!(answered > 0);
+    let told = both.get().unwrap_err();
+    assert!(matches!(told, Error::Garbled { pid, .. } if before.contains(&pid)), "{told}");
+    check_is_well(&pool);
+    pool.shutdown().unwrap();
 }

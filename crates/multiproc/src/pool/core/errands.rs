@@ -133,26 +133,31 @@ impl<T: Transport> Core<T> {
 
     /// Whether somebody waits for an errand.
     pub(in crate::pool) fn has_errands(&self) -> bool {
-        self.members.iter().any(|member| member.lane.stream().errand().is_some())
+        self.all_members().any(|member| member.lane.stream().errand().is_some())
     }
 
     /// Whether nobody is going to do the errand. A worker whose slot shows
-    /// another one has written over it, and ends here.
+    /// another one has written over it, and ends here. Of one that is dying
+    /// nobody knows yet.
     pub(in crate::pool) fn has_lost(&mut self, posted: &Posted) -> bool {
-        let Some(index) = self.place_of(posted.errand) else { return true };
-        let is_garbled = posted.window.stage(posted.errand) == Stage::Gone;
-        if is_garbled {
+        if let Some(index) = self.place_of(posted.errand)
+            && posted.window.stage(posted.errand) == Stage::Gone
+        {
             let pid = self.members[index].child.pid();
             self.lose(pid, Broken::Garbled("the number of an errand".to_owned()));
         }
-        is_garbled
+        let is_this =
+            |member: &Member<T::Stream>| member.lane.stream().errand() == Some(posted.errand);
+        !self.all_members().any(is_this)
     }
 
     /// Nobody waits for the errand any more, which is done, revoked or lost.
     /// In the latter case, why.
     pub(in crate::pool) fn end_errand(&mut self, posted: &Posted) -> Option<Error> {
-        if let Some(index) = self.place_of(posted.errand) {
-            let member = &mut self.members[index];
+        let dying = self.dying.iter_mut().map(|dying| &mut dying.member);
+        let mut all = self.members.iter_mut().chain(dying);
+        let holder = all.find(|member| member.lane.stream().errand() == Some(posted.errand));
+        if let Some(member) = holder {
             member.lane.stream_mut().forget_errand();
             member.given += 1;
             member.answered += 1;

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Core, Stage};
 use crate::{
-    EntryPoint, Error, Result,
+    EntryPoint, Error, ExitStatus, Result,
     pool::{
         lane::Broken,
         member::{Member, Remains},
@@ -15,6 +15,7 @@ use crate::{
         transport::{Stream, Transport},
         worker::serve,
     },
+    process::LAST_BREATH,
 };
 
 /// So many workers in a row may end before they have begun anything, if none
@@ -29,6 +30,34 @@ const IDLE_PAUSE: Duration = Duration::from_millis(10);
 /// tasks or with their ends.
 const MOST_LEAVING: usize = 2;
 
+/// A worker that is no use any more and has not been found dead yet.
+pub(super) struct Dying<S> {
+    pub(super) member: Member<S>,
+    why: Broken,
+    /// When it is killed, if it was not: it has hung up, and is given the time to
+    /// end by itself.
+    pub(super) grace: Option<Instant>,
+}
+
+impl<S: Stream> Dying<S> {
+    /// How it has ended, if it has.
+    fn end(&mut self) -> Option<ExitStatus> {
+        let child = &mut self.member.child;
+        match child.wait(Some(Duration::ZERO)) {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) => {}
+            // Nothing more will ever be learned of it.
+            Err(_) => return Some(ExitStatus::KILLED),
+        }
+        if self.grace.is_some_and(|grace| grace <= Instant::now()) {
+            self.grace = None;
+            self.why = Broken::LivedOn;
+            child.kill();
+        }
+        None
+    }
+}
+
 impl<T: Transport> Core<T> {
     /// A worker has begun a task. If it was started since others could not,
     /// whatever ailed them is over.
@@ -42,14 +71,36 @@ impl<T: Transport> Core<T> {
             return;
         };
         let member = self.members.swap_remove(index);
-        if !matches!(why, Broken::HungUp) {
+        let grace = matches!(why, Broken::HungUp).then(|| Instant::now() + LAST_BREATH);
+        if grace.is_none() {
             tracing::warn!(target: "multiproc", pid, ?why, "worker dismissed");
             member.child.kill();
         }
+        self.dying.push(Dying { member, why, grace });
+        self.bury_dead();
+    }
+
+    /// Buries those of the dying that have ended, and kills those that live on
+    /// although they have hung up. Nobody waits for them here: however long they
+    /// take, the others go on.
+    pub(super) fn bury_dead(&mut self) {
+        let mut index = 0;
+        while let Some(dying) = self.dying.get_mut(index) {
+            match dying.end() {
+                None => index += 1,
+                Some(status) => {
+                    let Dying { member, why, .. } = self.dying.swap_remove(index);
+                    self.bury(member, why, status);
+                }
+            }
+        }
+    }
+
+    fn bury(&mut self, member: Member<T::Stream>, why: Broken, status: ExitStatus) {
         let (seat, born, answered) = (member.seat, member.born, member.answered);
         let errand = Self::orphan(&member);
         let Remains { news, error, death, was_idle, mut has_charged, is_in_order } =
-            member.bury(why, &mut self.jobs);
+            member.bury(why, status, &mut self.jobs);
         self.tally(&news, born);
         let had_answered = answered + news.answered > 0;
         let was_idle = was_idle && errand.is_none();
@@ -129,12 +180,13 @@ impl<T: Transport> Core<T> {
         }
     }
 
-    /// Whether a seat has a worker, or so many that are leaving that it must not
-    /// have another: who retires after every task must not become as many
+    /// Whether a seat has a worker, be it one that is dying and of which one does
+    /// not know what of, or so many that are leaving that it must not have
+    /// another: who retires after every task must not become as many
     /// processes as there are tasks.
     fn is_taken(&self, seat: usize) -> bool {
         let mut leaving = 0;
-        for member in self.members.iter().filter(|member| member.seat == seat) {
+        for member in self.all_members().filter(|member| member.seat == seat) {
             if !member.is_leaving {
                 return true;
             }

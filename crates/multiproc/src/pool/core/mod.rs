@@ -12,7 +12,7 @@ mod statistics;
 use std::time::{Duration, Instant};
 
 pub(super) use self::sleeping::Sleep;
-use self::{errands::ErrandTable, statistics::Tallies};
+use self::{errands::ErrandTable, healing::Dying, statistics::Tallies};
 use super::{
     config::Config,
     jobs::{JobId, Jobs, Order},
@@ -33,6 +33,8 @@ pub(super) struct Core<T: Transport> {
     /// Until the pool ends.
     starter: Option<Starter>,
     members: Vec<Member<T::Stream>>,
+    /// They work no more, and what becomes of their tasks is not settled yet.
+    dying: Vec<Dying<T::Stream>>,
     pub(super) jobs: Jobs,
     stage: Stage,
     /// Workers that have ended, or could not be started, before they had begun
@@ -72,6 +74,7 @@ impl<T: Transport> Core<T> {
             pauses: vec![None; config.workers.get()],
             config,
             members: Vec::new(),
+            dying: Vec::new(),
             jobs: Jobs::default(),
             stage: Stage::Starting,
             fruitless: None,
@@ -90,12 +93,14 @@ impl<T: Transport> Core<T> {
 
     /// Whether all workers are ready, or one has failed.
     pub(super) fn has_started(&self) -> bool {
-        self.failure.is_some() || self.members.iter().all(|member| member.is_ready)
+        let are_ready = self.dying.is_empty() && self.members.iter().all(|member| member.is_ready);
+        self.failure.is_some() || are_ready
     }
 
     /// Ends the start: the pool is open if all workers are ready.
     pub(super) fn open(&mut self) -> Result<()> {
-        let silent = self.members.iter().find(|member| !member.is_ready);
+        let dying = self.dying.iter().map(|dying| &dying.member);
+        let silent = self.members.iter().filter(|member| !member.is_ready).chain(dying).next();
         let error = self.failure.take().or_else(|| {
             let seconds = self.config.start_timeout.as_secs();
             silent.map(|member| Error::StartTimedOut { pid: member.child.pid(), seconds })
@@ -157,6 +162,7 @@ impl<T: Transport> Core<T> {
         for (pid, why) in lost {
             self.lose(pid, why);
         }
+        self.bury_dead();
         let _ = self.keep_times();
         self.fill_seats();
         self.hand_out();
@@ -202,7 +208,12 @@ impl<T: Transport> Core<T> {
 
     /// Whether there are no workers any more, and never will be.
     pub(super) fn has_ended(&self) -> bool {
-        self.members.is_empty() && self.stage >= Stage::Ending
+        self.members.is_empty() && self.dying.is_empty() && self.stage >= Stage::Ending
+    }
+
+    /// The dying included.
+    fn all_members(&self) -> impl Iterator<Item = &Member<T::Stream>> {
+        self.members.iter().chain(self.dying.iter().map(|dying| &dying.member))
     }
 
     /// What went wrong, once.
@@ -218,8 +229,10 @@ impl<T: Transport> Core<T> {
         self.starter = None;
         // First all of them, so that none lives to see the others gone.
         self.members.iter().for_each(|member| member.child.kill());
-        let orphans: Vec<_> = self.members.iter().filter_map(Self::orphan).collect();
+        self.dying.iter().for_each(|dying| dying.member.child.kill());
+        let orphans: Vec<_> = self.all_members().filter_map(Self::orphan).collect();
         self.members.clear();
+        self.dying.clear();
         self.lose_all_errands(orphans, &error);
         self.jobs.fail_all(|| error.again());
     }

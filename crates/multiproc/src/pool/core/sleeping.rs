@@ -46,6 +46,7 @@ impl<T: Transport> Core<T> {
             || self.jobs.has_callbacks_due()
             || self.pauses.iter().any(Option::is_some)
             || self.members.is_empty()
+            || !self.dying.is_empty()
     }
 
     /// What to sleep on until something happens; `None` if it has already.
@@ -77,6 +78,9 @@ impl<T: Transport> Core<T> {
             sentinels.push((fds.len(), member.child.pid()));
             fds.push(poll(member.child.sentinel().as_fd().as_raw_fd(), libc::POLLIN));
         }
+        // These are looked after whenever somebody wakes up.
+        let dying = self.dying.iter().map(|dying| dying.member.child.sentinel());
+        fds.extend(dying.map(|sentinel| poll(sentinel.as_fd().as_raw_fd(), libc::POLLIN)));
         let now = Instant::now();
         let left = |at: Instant| at.saturating_duration_since(now);
         let timeout = deadline.map(left).into_iter().chain(self.next_alarm(now)).min();
@@ -97,8 +101,9 @@ impl<T: Transport> Core<T> {
 
     /// When somebody must look even if nothing happens.
     fn next_alarm(&mut self, now: Instant) -> Option<Duration> {
-        let hire = self.pauses.iter().flatten().min();
-        let hire = hire.map(|at| at.saturating_duration_since(now));
-        hire.into_iter().chain(self.keep_times()).min()
+        let hire = self.pauses.iter().flatten();
+        let grace = self.dying.iter().filter_map(|dying| dying.grace.as_ref());
+        let alarm = hire.chain(grace).min().map(|at| at.saturating_duration_since(now));
+        alarm.into_iter().chain(self.keep_times()).min()
     }
 }

@@ -41,12 +41,13 @@ impl<T: Transport> Core<T> {
                 idle: member.born.elapsed().saturating_sub(busy),
             }
         };
+        let in_flight = self.all_members().map(|member| member.lane.in_flight_len() as u64);
         Statistics {
             tasks_done: self.tallies.answered - self.tallies.failed,
             tasks_failed: failed,
             tasks_retried: self.jobs.retried,
             queue_depth: self.jobs.waiting(),
-            in_flight: members.iter().map(|member| member.lane.in_flight_len() as u64).sum(),
+            in_flight: in_flight.sum(),
             workers_healed: self.tallies.healed,
             workers_retired: self.tallies.retired,
             workers: members.into_iter().map(worker).collect(),

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use super::{JobId, Jobs, Outcome};
+use super::{JobId, Jobs, Outcome, harmless};
 use crate::pool::work::Work;
 
 /// What a finished job's callback is shown: what
@@ -25,12 +25,11 @@ impl Concluding {
             outcome => outcome,
         };
         for callback in self.callbacks.drain(..) {
-            let call = || match &self.outcome {
+            harmless(|| match &self.outcome {
                 Outcome::Concluded(concluded) => callback(&**concluded),
                 Outcome::Failed(error, _) => callback(&error.again()),
                 Outcome::Work(_) | Outcome::Lent | Outcome::Taken => {}
-            };
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+            });
         }
     }
 }
@@ -72,14 +71,15 @@ impl Jobs {
         let id = concluding.id;
         let job = self.job_mut(id);
         job.outcome = concluding.outcome;
-        let wakers = std::mem::take(&mut job.wakers);
+        let waker = job.waker.take();
         let (has_more, is_abandoned) = (!job.callbacks.is_empty(), job.is_abandoned);
-        self.woken.extend(wakers);
+        self.woken.extend(waker);
         if has_more {
             // Added while the others were called.
             self.concluding.push(id);
         } else if is_abandoned {
-            self.remove(id);
+            let job = self.remove(id);
+            self.discarded.push(job);
         }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
         call_all(&mut jobs);
         assert_eq!(second.try_recv(), Ok(vec![7]));
         assert!(jobs.is_finished(id));
-        assert_eq!(jobs.take_outcome::<Vec<u64>>(id).unwrap(), [7]);
+        assert_eq!(jobs.take_outcome(id).conclude::<Vec<u64>>().unwrap(), [7]);
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         let _first = shown(&mut jobs, id);
         call_all(&mut jobs);
         let second = shown(&mut jobs, id);
-        jobs.abandon(id);
+        assert!(jobs.abandon(id).is_none());
         call_all(&mut jobs);
         assert_eq!(second.try_recv(), Ok(vec![7]));
     }

@@ -40,8 +40,8 @@ impl Jobs {
         if is_over {
             self.finished(id);
         } else {
-            let wakers = std::mem::take(&mut self.job_mut(id).wakers);
-            self.woken.extend(wakers);
+            let waker = self.job_mut(id).waker.take();
+            self.woken.extend(waker);
             self.cancelled.push(id);
         }
         true

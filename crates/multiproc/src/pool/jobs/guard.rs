@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -11,13 +12,39 @@ use crate::Result;
 /// what these make: its panic is an error of the value, as its own errors are.
 /// Otherwise says why the value could not be `encoded` or `decoded`.
 pub(crate) fn guard<R>(what: &str, coding: impl FnOnce() -> Result<R>) -> Result<R, String> {
+    let lock = LOCKED.get();
+    let _ = CODING.try_with(|locks| locks.borrow_mut().push(lock));
     // Unwind safe: the value counts as neither encoded nor decoded.
-    match catch_unwind(AssertUnwindSafe(coding)) {
+    let coded = catch_unwind(AssertUnwindSafe(coding));
+    let _ = CODING.try_with(|locks| locks.borrow_mut().pop());
+    // It may have asked another pool.
+    LOCKED.set(lock);
+    match coded {
         Ok(coded) => coded.map_err(|error| error.to_string()),
         Err(panic) => {
             Err(format!("code of its type panicked while it was {what}: {}", message(panic)))
         }
     }
+}
+
+thread_local! {
+    /// The lock that this thread has taken last: where it lies.
+    static LOCKED: Cell<usize> = const { Cell::new(0) };
+    /// Those that it holds while it runs users' code.
+    static CODING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// This thread is about to take the lock of a pool, which lies at `lock`.
+///
+/// # Panics
+///
+/// If it has it already, and would wait for itself for ever: a user's code asks
+/// the pool that has called it. [`guard`] makes an error of its value of that.
+pub(crate) fn enter_lock(lock: usize) {
+    // A thread that is about to end has no list, and runs no users' code.
+    let is_held = CODING.try_with(|locks| locks.borrow().contains(&lock)).unwrap_or(false);
+    assert!(!is_held, "it asks the pool that it is an argument or result of, which is locked");
+    LOCKED.set(lock);
 }
 
 fn message(panic: Box<dyn Any + Send>) -> String {

@@ -1,6 +1,7 @@
 //! The table of jobs: what the pool was asked for and is not done yet, or is
 //! done and nobody has collected.
 
+mod aftermath;
 mod callbacks;
 mod cancelling;
 mod guard;
@@ -16,10 +17,12 @@ use std::{
 };
 
 pub(super) use self::{
+    aftermath::{Discarded, DropEach, harmless},
     callbacks::{Callback, Concluding},
-    guard::guard,
+    guard::{enter_lock, guard},
     order::{Function, Order, Policy, own},
     queue::{Kinship, Next},
+    results::Ended,
 };
 use super::work::Work;
 use crate::Error;
@@ -49,6 +52,8 @@ pub(crate) struct Jobs {
     concluding: Vec<JobId>,
     /// To be woken when the table is not locked: they may run anybody's code.
     woken: Vec<Waker>,
+    /// To be dropped then, for the same reason.
+    discarded: Vec<Discarded>,
     /// Jobs that are cancelled and have tasks under way.
     cancelled: Vec<JobId>,
     /// Totals for the statistics.
@@ -75,7 +80,8 @@ struct Job {
     is_abandoned: bool,
     /// How often its tasks have brought a worker down, for those that have.
     charges: HashMap<u64, u32>,
-    wakers: Vec<Waker>,
+    /// Of whoever has polled it last.
+    waker: Option<Waker>,
     callbacks: Vec<Callback>,
 }
 
@@ -117,7 +123,7 @@ impl Jobs {
             is_queued: false,
             is_abandoned: false,
             charges: HashMap::new(),
-            wakers: Vec::new(),
+            waker: None,
             callbacks: Vec::new(),
         };
         let id = self.place(job);
@@ -186,11 +192,11 @@ impl Jobs {
         if !job.callbacks.is_empty() {
             self.concluding.push(id);
         } else {
-            let wakers = std::mem::take(&mut job.wakers);
-            let is_abandoned = job.is_abandoned;
-            self.woken.extend(wakers);
+            let (waker, is_abandoned) = (job.waker.take(), job.is_abandoned);
+            self.woken.extend(waker);
             if is_abandoned {
-                self.remove(id);
+                let job = self.remove(id);
+                self.discarded.push(job);
             }
         }
     }
@@ -216,8 +222,9 @@ impl Jobs {
         self.slots[id.0 as usize].as_mut().expect("an id is used as long as its job exists")
     }
 
-    fn remove(&mut self, id: JobId) {
-        self.slots[id.0 as usize] = None;
+    fn remove(&mut self, id: JobId) -> Discarded {
         self.free.push(id.0);
+        let job = self.slots[id.0 as usize].take();
+        job.expect("an id is used as long as its job exists").into()
     }
 }

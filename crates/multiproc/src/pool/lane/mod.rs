@@ -102,6 +102,8 @@ pub(crate) struct News {
 pub(crate) enum Broken {
     /// The worker is gone, or has closed its end.
     HungUp,
+    /// It had closed its end, had time to go, and was there still.
+    LivedOn,
     /// An input that it was being told is gone: nobody wants the result.
     Withdrawn,
     /// It said something that is not in the protocol.
