@@ -7,7 +7,10 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -156,12 +159,20 @@ fn come_to_the_foreground(terminal: &OwnedFd) -> nix::Result<()> {
     stop.thread_unblock()
 }
 
+/// Whether an interrupt ends this process, if it was born ignoring it.
+static ENDS: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+
+/// From now on an interrupt is the program's own affair.
+pub(crate) fn survive_interrupts() {
+    ENDS.store(false, Relaxed);
+}
+
 /// As a program does that an interactive shell has started. A script's
 /// background jobs, such as a test run may be one, ignore interrupts.
 fn heed_interrupts() {
     let status = Process::myself().and_then(|me| me.status()).expect("/proc can be read");
     if status.sigign & 1 << (SIGINT - 1) != 0 {
-        register_conditional_default(SIGINT, Arc::new(AtomicBool::new(true)))
+        register_conditional_default(SIGINT, Arc::clone(&ENDS))
             .expect("a handler can be installed");
     }
 }

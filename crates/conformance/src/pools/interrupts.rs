@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     options,
-    terminal::{Foreground, Interrupted},
+    terminal::{Foreground, Interrupted, survive_interrupts},
 };
 
 /// What the program in the foreground is told.
@@ -121,6 +121,7 @@ pub fn a_program_that_survives_ctrl_c_keeps_its_pool<T: Bulk>(method: StartMetho
 fn survive<T: Bulk>(orders: Orders) {
     let interrupted = Arc::new(AtomicBool::new(false));
     let handle = || {
+        survive_interrupts();
         signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))
             .expect("a handler can be installed");
     };
