@@ -69,6 +69,8 @@ pub(super) struct Remains {
     pub(super) error: Error,
     /// The same for the task with this index.
     pub(super) death: Box<dyn Fn(Option<u64>) -> Error>,
+    /// Whether the pool has killed it for the sake of a task, which was told.
+    pub(super) was_doomed: bool,
     /// Whether it was ready and had no task.
     pub(super) was_idle: bool,
     /// Whether it executed a task, which was charged.
@@ -302,7 +304,8 @@ impl<S: Stream> Member<S> {
         };
         let has_charged = self.settle(jobs, &error);
         let death = Box::new(error);
-        Remains { news, error: told, death, was_idle, has_charged, is_in_order }
+        let was_doomed = self.doom.is_some();
+        Remains { news, error: told, death, was_doomed, was_idle, has_charged, is_in_order }
     }
 
     /// Whether a task was charged.

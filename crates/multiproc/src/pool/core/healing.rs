@@ -99,7 +99,7 @@ impl<T: Transport> Core<T> {
     fn bury(&mut self, member: Member<T::Stream>, why: Broken, status: ExitStatus) {
         let (seat, born, answered) = (member.seat, member.born, member.answered);
         let errand = Self::orphan(&member);
-        let Remains { news, error, death, was_idle, mut has_charged, is_in_order } =
+        let Remains { news, error, death, was_doomed, was_idle, mut has_charged, is_in_order } =
             member.bury(why, status, &mut self.jobs);
         self.tally(&news, born);
         let had_answered = answered + news.answered > 0;
@@ -119,6 +119,8 @@ impl<T: Transport> Core<T> {
                     (false, false) => self.back_off(seat..seat + 1, &error),
                 }
             }
+            // Whose task was cancelled or took too long knows already.
+            Stage::Ending | Stage::Ended if was_doomed => {}
             // The jobs are done, so nobody else would be told.
             Stage::Ending | Stage::Ended => _ = self.failure.get_or_insert(error),
         }
