@@ -65,8 +65,10 @@ pub fn a_task_has_all_of_the_time_until_its_deadline<T: Bulk>(method: StartMetho
         begun.elapsed()
     };
     let pool: Pool<T> = builder(method).workers(1).hard_deadline(LIMIT).build().unwrap();
-    assert_eq!(pool.map(nap, [false; 3]).unwrap().len(), 3);
-    let asked_after = pool.call().soft_deadline(LIMIT / 4).apply(nap, true).unwrap();
+    // A machine may be busy with something else for longer than they take.
+    let patient = pool.call().hard_deadline(10 * LIMIT);
+    assert_eq!(patient.map(nap, [false; 3]).unwrap().len(), 3);
+    let asked_after = patient.soft_deadline(LIMIT / 4).apply(nap, true).unwrap();
     assert!(asked_after >= LIMIT / 4, "{asked_after:?}");
     assert_eq!(pool.statistics().workers_healed, 0);
     let begun = Instant::now();
