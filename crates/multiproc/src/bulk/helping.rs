@@ -13,11 +13,12 @@ use crate::{
 };
 
 impl Builder<SharedMemoryRings> {
-    /// Whether the thread that calls [`Pool::for_each_chunk`] or
-    /// [`Pool::map_chunks`] executes chunks too, in the place of one worker:
-    /// of n workers, n - 1 and the caller then work on the arrays. A small job
-    /// costs no wake-up then, and a job of some microseconds is done sooner by
-    /// two cores than by one.
+    /// Whether the thread that calls
+    /// [`Pool::for_each_chunk`](crate::pool::Pool::for_each_chunk) or
+    /// [`Pool::map_chunks`](crate::pool::Pool::map_chunks) executes chunks too, in the
+    /// place of one worker: of n workers, n - 1 and the caller then work on the
+    /// arrays. A small job costs no wake-up then, and a job of some microseconds
+    /// is done sooner by two cores than by one.
     ///
     /// Off by default, since it is the caller's process that a chunk brings down
     /// which aborts, exits or overflows its stack there; only a panic is that
