@@ -12,6 +12,14 @@ use super::{Map, Sum, Variant};
 /// Vectors that are worked on together, so that one's latency hides another's.
 const UNROLLED: usize = 4;
 
+/// What lies before the first border of a cache line, and what begins there: a
+/// vector across the border costs two accesses.
+#[inline(always)]
+fn at_cache_line(elements: &mut [u64]) -> (&mut [u64], &mut [u64]) {
+    let before = elements.as_ptr().align_offset(64).min(elements.len());
+    elements.split_at_mut(before)
+}
+
 /// The three kernels for one kind of vector and one way to multiply.
 macro_rules! kernels {
     ($module:ident, $token:ty, $vector:ty, $lanes:literal, $way:path) => {
@@ -29,7 +37,9 @@ macro_rules! kernels {
 
                 #[inline(always)]
                 fn call(self) {
-                    let (groups, rest) = self.1.as_chunks_mut::<GROUP>();
+                    let (before, elements) = at_cache_line(self.1);
+                    before.iter_mut().for_each(|x| *x = x.wrapping_mul(*x));
+                    let (groups, rest) = elements.as_chunks_mut::<GROUP>();
                     for group in groups {
                         for vector in group.as_chunks_mut::<LANES>().0 {
                             let x: $vector = cast(*vector);
@@ -47,7 +57,9 @@ macro_rules! kernels {
 
                 #[inline(always)]
                 fn call(self) {
-                    let (groups, rest) = self.1.as_chunks_mut::<GROUP>();
+                    let (before, elements) = at_cache_line(self.1);
+                    before.iter_mut().for_each(|x| *x = x.wrapping_mul(*x).wrapping_mul(*x));
+                    let (groups, rest) = elements.as_chunks_mut::<GROUP>();
                     for group in groups {
                         for vector in group.as_chunks_mut::<LANES>().0 {
                             let x: $vector = cast(*vector);
