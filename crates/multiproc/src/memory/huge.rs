@@ -14,12 +14,30 @@ pub(crate) fn prefer_huge_pages(memory: &mut [u8]) {
     if memory.len() < LEAST {
         return;
     }
-    let Ok(Some(page)) = sysconf(SysconfVar::PAGE_SIZE) else { return };
-    let page = page as usize;
-    let skipped = memory.as_ptr().addr().next_multiple_of(page) - memory.as_ptr().addr();
-    let len = (memory.len() - skipped) / page * page;
-    let start = memory[skipped..].as_mut_ptr();
+    let (start, len) = whole_pages(memory);
     // SAFETY: whole pages inside of memory that is borrowed exclusively. What
     // they contain does not change, only what they are made of.
-    unsafe { libc::madvise(start.cast(), len, libc::MADV_HUGEPAGE) };
+    unsafe { libc::madvise(start, len, libc::MADV_HUGEPAGE) };
+}
+
+/// Lets the system take back the pages behind memory until they are written
+/// again. If it does they are zeros, at whatever time: what was there must not be
+/// relied on. If it does not, to write them costs no more than before.
+pub(crate) fn may_be_reclaimed(memory: &mut [u8]) {
+    let (start, len) = whole_pages(memory);
+    // SAFETY: whole pages inside of memory that is borrowed exclusively. Every
+    // content of a page is as good as any other for bytes.
+    unsafe { libc::madvise(start, len, libc::MADV_FREE) };
+}
+
+/// Where the whole pages in `memory` begin, and their bytes.
+fn whole_pages(memory: &mut [u8]) -> (*mut libc::c_void, usize) {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(0) as usize;
+    if page == 0 {
+        return (memory.as_mut_ptr().cast(), 0);
+    }
+    let start = memory.as_ptr().addr();
+    let skipped = (start.next_multiple_of(page) - start).min(memory.len());
+    let rest = &mut memory[skipped..];
+    (rest.as_mut_ptr().cast(), rest.len() / page * page)
 }

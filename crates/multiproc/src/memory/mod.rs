@@ -32,7 +32,7 @@ use nix::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use available::{file_size_limit, may_be_file, may_be_taken, physical};
-pub(crate) use huge::prefer_huge_pages;
+pub(crate) use huge::{may_be_reclaimed, prefer_huge_pages};
 pub(crate) use placed::{Placed, SharedLayout, fingerprint};
 pub(crate) use words::{WORD, Words};
 

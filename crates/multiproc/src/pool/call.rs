@@ -134,7 +134,7 @@ impl<'p, T: Transport> Call<'p, T> {
                 harmless(|| drop(argument));
                 result
             }
-            None => self.begin_apply(f, argument).get(),
+            None => self.begin_apply(f, Calls::new(vec![argument]).waited_for()).get(),
         }
     }
 
@@ -145,18 +145,18 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        let result = self.begin_apply(f, argument);
+        let result = self.begin_apply(f, Calls::new(vec![argument]));
         self.pool.shared.drive();
         result
     }
 
-    fn begin_apply<A, R, F>(&self, f: F, argument: A) -> AsyncResult<R>
+    fn begin_apply<A, R, F>(&self, f: F, call: Calls<A, R>) -> AsyncResult<R>
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        self.begin(f, vec![argument], |work| {
+        self.begin(f, call, |work| {
             let result: Result<R> = own::<Calls<A, R>>(work)
                 .into_results()
                 .map(|mut results| results.pop().expect("one task has one result"));
@@ -175,7 +175,7 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        self.begin_map(f, arguments).get()
+        self.begin_map(f, Calls::new(arguments.into_iter().collect()).waited_for()).get()
     }
 
     /// See [`Pool::map_async`].
@@ -189,16 +189,12 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        let result = self.begin_map(f, arguments);
+        let result = self.begin_map(f, Calls::new(arguments.into_iter().collect()));
         self.pool.shared.drive();
         result
     }
 
-    fn begin_map<A, R, F>(
-        &self,
-        f: F,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> AsyncResult<Vec<R>>
+    fn begin_map<A, R, F>(&self, f: F, calls: Calls<A, R>) -> AsyncResult<Vec<R>>
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         R: Serialize + DeserializeOwned + Send + 'static,
@@ -206,7 +202,7 @@ impl<'p, T: Transport> Call<'p, T> {
     {
         let conclude =
             |work| -> Box<dyn Any + Send> { Box::new(own::<Calls<A, R>>(work).into_results()) };
-        self.begin(f, arguments.into_iter().collect(), conclude)
+        self.begin(f, calls, conclude)
     }
 
     /// See [`Pool::map_outcomes`].
@@ -224,7 +220,8 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        let calls = Box::new(Calls::<A, R>::new(arguments.into_iter().collect()));
+        let calls = Calls::<A, R>::new(arguments.into_iter().collect());
+        let calls = Box::new(calls.waited_for());
         let count = calls.len() as u64;
         let function = self.function(CallFn::new(f).token(), job::CALL, Vec::new());
         let (calls, error) = self.execute(function, calls, count);
@@ -302,7 +299,7 @@ impl<'p, T: Transport> Call<'p, T> {
     fn begin<A, R, F, C: Send + 'static>(
         &self,
         f: F,
-        arguments: Vec<A>,
+        calls: Calls<A, R>,
         conclude: fn(Box<dyn Work>) -> Box<dyn Any + Send>,
     ) -> AsyncResult<C>
     where
@@ -310,7 +307,6 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        let calls = Calls::<A, R>::new(arguments);
         let count = calls.len() as u64;
         let function = self.function(CallFn::new(f).token(), job::CALL, Vec::new());
         let job = self.submit(function, Box::new(calls), count, false, conclude);

@@ -13,6 +13,11 @@ pub(super) struct Inbox<P> {
 /// A pipe's buffer is 64 KiB unless told otherwise: one system call can empty it.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// What is asked for at once of bytes that are read to where they belong. A
+/// quarter of what a pipe holds: the writer is woken when there is room for so
+/// much, and fills it while the rest is being read.
+const PIECE_BYTES: usize = 256 * 1024;
+
 impl<P: Read> Inbox<P> {
     pub(super) fn new(port: P) -> Self {
         Self { port, buffer: vec![0; BUFFER_BYTES].into(), start: 0, end: 0 }
@@ -77,7 +82,7 @@ impl<P: Read> Inbox<P> {
         let here = into.len().min(self.end - self.start);
         into[..here].copy_from_slice(&self.buffer[self.start..self.start + here]);
         self.start += here;
-        self.port.read_exact(&mut into[here..])
+        into[here..].chunks_mut(PIECE_BYTES).try_for_each(|piece| self.port.read_exact(piece))
     }
 }
 

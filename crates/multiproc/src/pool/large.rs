@@ -1,9 +1,10 @@
-//! Vectors of plain data that are too large to be copied once more: they are
+//! Vectors of plain data, and byte strings, that are too large to be copied once more: they are
 //! written from where they lie, and read to where they are to lie.
 
 use std::any::{Any, TypeId};
 
 use bytemuck::Pod;
+use serde_bytes::ByteBuf;
 
 use super::plain::{for_each_plain_type, same};
 use crate::memory::{may_be_taken, prefer_huge_pages};
@@ -61,6 +62,9 @@ pub(super) fn room<T: 'static>(bytes: usize) -> Room {
     }
     if bytes > LARGE_BYTES {
         for_each_plain_type!(room);
+        if TypeId::of::<T>() == TypeId::of::<ByteBuf>() {
+            return zeros::<u8>(bytes);
+        }
     }
     Room::Otherwise
 }
@@ -84,7 +88,13 @@ fn zeros<P: Pod + Send>(bytes: usize) -> Room {
 
 /// What was read to the [`room`] for a `T`.
 pub(super) fn unwrap<T: 'static>(large: Box<dyn Large>) -> T {
-    *large.into_any().downcast().expect("there was room for a value of this type")
+    const ROOM: &str = "there was room for a value of this type";
+    let large = large.into_any();
+    if TypeId::of::<T>() == TypeId::of::<ByteBuf>() {
+        let bytes: Box<Vec<u8>> = large.downcast().expect(ROOM);
+        return same(ByteBuf::from(*bytes));
+    }
+    *large.downcast().expect(ROOM)
 }
 
 /// The value, if it is large; otherwise as it was.
@@ -104,6 +114,13 @@ pub(super) fn wrap<T: 'static>(value: T) -> Result<Box<dyn Large>, T> {
         };
     }
     for_each_plain_type!(wrap);
+    if TypeId::of::<T>() == TypeId::of::<ByteBuf>() {
+        let bytes: ByteBuf = same(value);
+        return match bytes.len() > LARGE_BYTES {
+            true => Ok(Box::new(bytes.into_vec())),
+            false => Err(same(bytes)),
+        };
+    }
     Err(value)
 }
 
@@ -119,6 +136,14 @@ mod tests {
         assert_eq!((value.len(), value[1]), (LARGE_BYTES / 4 + 1, 7));
         let Ok(wrapped) = wrap(value) else { panic!("it is large") };
         assert_eq!(wrapped.bytes().len(), LARGE_BYTES + 4);
+        let bytes: ByteBuf = unwrap(wrapped_bytes(LARGE_BYTES + 1));
+        assert_eq!(bytes.len(), LARGE_BYTES + 1);
+    }
+
+    fn wrapped_bytes(len: usize) -> Box<dyn Large> {
+        let Room::Here(room) = room::<ByteBuf>(len) else { panic!("no room") };
+        let Ok(wrapped) = wrap(unwrap::<ByteBuf>(room)) else { panic!("it is large") };
+        wrapped
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the same for all kinds of pools; see [`Transport`]. What happens if
 //! somebody dies is in the README of this folder.
 
+mod aligned;
 mod async_result;
 mod builder;
 mod bulk;

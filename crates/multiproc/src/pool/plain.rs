@@ -6,6 +6,8 @@
 
 use std::any::{Any, TypeId};
 
+use serde_bytes::ByteBuf;
+
 /// Calls a macro with every type whose values, and vectors of them, cross as
 /// their bytes.
 macro_rules! for_each_plain_type {
@@ -57,7 +59,7 @@ pub(super) fn bytes<T: 'static>(value: &T) -> Option<&[u8]> {
     None
 }
 
-/// The bytes of a value that is a vector of plain data.
+/// The bytes of a value that is a vector of plain data, or a byte string.
 #[inline]
 pub(super) fn content<T: 'static>(value: &T) -> Option<&[u8]> {
     let any: &dyn Any = value;
@@ -71,10 +73,10 @@ pub(super) fn content<T: 'static>(value: &T) -> Option<&[u8]> {
         };
     }
     for_each_plain_type!(content);
-    None
+    any.downcast_ref::<ByteBuf>().map(|bytes| &***bytes)
 }
 
-/// The same, to be changed.
+/// That of a vector, to be changed.
 #[inline]
 pub(super) fn content_mut<T: 'static>(value: &mut T) -> Option<&mut [u8]> {
     let any: &mut dyn Any = value;
@@ -129,6 +131,7 @@ mod tests {
         content_mut(&mut values).unwrap()[8..16].copy_from_slice(&0.5f64.to_ne_bytes());
         assert_eq!(values, [0.0, 0.5, 0.0]);
         assert_eq!(content(&values).map(<[u8]>::len), Some(24));
+        assert_eq!(content(&ByteBuf::from([7, 8])), Some(&[7, 8][..]));
     }
 
     #[test]

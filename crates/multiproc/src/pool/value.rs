@@ -7,6 +7,7 @@
 use std::any::TypeId;
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_bytes::ByteBuf;
 
 use super::plain::{self, for_each_plain_type};
 use crate::{Error, Result, codec};
@@ -68,6 +69,9 @@ pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T> {
         };
     }
     for_each_plain_type!(take);
+    if TypeId::of::<T>() == TypeId::of::<ByteBuf>() {
+        return Ok(plain::same(ByteBuf::from(bytes)));
+    }
     codec::decode(bytes, Vec::new())
 }
 
@@ -98,6 +102,7 @@ mod tests {
         crosses(f64::MIN_POSITIVE, 8);
         crosses(vec![0.5f32; 3], 12);
         crosses(Vec::<u64>::new(), 0);
+        crosses(ByteBuf::from([1, 2, 3]), 3);
     }
 
     #[test]

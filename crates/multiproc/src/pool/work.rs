@@ -139,13 +139,19 @@ pub(crate) struct Calls<A, R> {
     arguments: DropEach<Vec<A>>,
     results: Outputs<R>,
     failures: Failures,
+    is_waited_for: bool,
 }
 
 impl<A, R: 'static> Calls<A, R> {
     pub(crate) fn new(arguments: Vec<A>) -> Self {
         let results = Outputs::none(arguments.len());
         let arguments = arguments.into();
-        Self { arguments, results, failures: Failures::default() }
+        Self { arguments, results, failures: Failures::default(), is_waited_for: false }
+    }
+
+    /// The same if the caller waits for the end of all, and nobody can cancel it.
+    pub(crate) fn waited_for(self) -> Self {
+        Self { is_waited_for: true, ..self }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -184,6 +190,10 @@ where
 
     fn direct(&self, task: u64) -> Option<&[u8]> {
         direct_value(&self.arguments[task as usize])
+    }
+
+    fn is_lent(&self) -> bool {
+        self.is_waited_for
     }
 
     fn room(&self, _: u64, bytes: usize) -> Room {

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Port, Transport,
+    aligned::AlignedBytes,
     frame::{
-        Failure, JobHeader, MOST_KEPT_BYTES, MOST_RUN_BYTES, PaceReport, RequestHeader, RunHeader,
-        ValueOf, job, reply, request,
+        Failure, JobHeader, MOST_RUN_BYTES, PaceReport, RequestHeader, RunHeader, ValueOf, job,
+        reply, request,
     },
     function::{Argument, CallFn, HookFn},
     inbox::Inbox,
@@ -93,6 +94,7 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
         inbox: Inbox::new(port),
         outbox: Outbox::default(),
         writes_at_once: orders.writes_at_once || T::Port::WRITES_ARE_CHEAP,
+        has_errands: T::HAS_ERRANDS,
         status,
         job: None,
         executed: 0,
@@ -147,6 +149,9 @@ struct Worker<P> {
     /// Replies that were not written yet.
     outbox: Outbox,
     writes_at_once: bool,
+    /// Whether it gets tasks whose reading it does not notice. These must find
+    /// memory that the last one has taken given back.
+    has_errands: bool,
     status: &'static Status,
     job: Option<Job>,
     /// Tasks executed since the last report of the pace.
@@ -190,6 +195,8 @@ impl<P: Port> Worker<P> {
         if self.inbox.is_empty() {
             // About to sleep: what is done must not wait for what is not.
             self.flush()?;
+            self.large_input.rest();
+            self.output.rest();
             if !self.inbox.fill()? {
                 return Ok(None);
             }
@@ -233,11 +240,18 @@ impl<P: Port> Worker<P> {
 
     fn call(&mut self, job: &Job, function: CallFn, header: RequestHeader) -> io::Result<()> {
         let len = header.len as usize;
+        self.output.forget_much();
         let argument = if self.inbox.holds(len) {
+            self.large_input.forget_much();
             Argument::Encoded(self.inbox.take(len)?)
         } else {
-            match function.room(len) {
+            let room = match function.room(len) {
+                Room::Nowhere if self.large_input.forget_much() => function.room(len),
+                room => room,
+            };
+            match room {
                 Room::Here(mut room) => {
+                    self.large_input.forget_much();
                     self.inbox.read_exact(room.bytes_mut())?;
                     Argument::Large(room)
                 }
@@ -266,6 +280,7 @@ impl<P: Port> Worker<P> {
         header: RequestHeader,
     ) -> io::Result<()> {
         let len = header.len as usize;
+        self.large_input.forget_much();
         let Some(chunk) = self.output.make(len) else {
             return self.refuse(job, header, len, (ValueOf::Argument, len));
         };
@@ -283,11 +298,10 @@ impl<P: Port> Worker<P> {
             return self.refuse(job, header, input_len, (ValueOf::Argument, input_len));
         };
         self.inbox.read_exact(input)?;
-        let Some(output) = self.output.make(output_len) else {
+        // What the last chunk has left must not be taken for this one's.
+        let Some(output) = self.output.make_zeros(output_len) else {
             return self.refuse(job, header, 0, (ValueOf::Result, output_len));
         };
-        // What the last chunk has left must not be taken for this one's.
-        output.fill(0);
         self.status.begin(header.tag, job.is_timed);
         let outcome = function.run(&job.context, input, output);
         self.say_chunk(header, output_len, outcome)
@@ -344,8 +358,12 @@ impl<P: Port> Worker<P> {
         if self.writes_at_once || self.outbox.bytes.len() >= OUTBOX_BYTES {
             self.write()?;
         }
-        self.large_input.forget_much();
-        self.output.forget_much();
+        for bytes in [&mut self.large_input, &mut self.output] {
+            bytes.forget_most();
+            if self.has_errands {
+                bytes.forget_much();
+            }
+        }
         self.status.end(header.tag);
         Ok(())
     }
@@ -366,6 +384,8 @@ impl<P: Port> Worker<P> {
             }
             return self.tell();
         }
+        self.large_input.forget_much();
+        self.output.forget_much();
         let arguments = &mut self.arguments[..bytes];
         self.inbox.read_exact(arguments)?;
         let mut run = Run {
@@ -412,35 +432,5 @@ impl<P: Port> Worker<P> {
             self.write()?;
         }
         self.inbox.port.flush()
-    }
-}
-
-/// Bytes that are aligned for every plain type up to 16 bytes, reused from
-/// task to task.
-#[derive(Default)]
-struct AlignedBytes(Vec<u128>);
-
-impl AlignedBytes {
-    /// The first `len` of them; `None` if there is no memory for so many.
-    fn make(&mut self, len: usize) -> Option<&mut [u8]> {
-        let words = len.div_ceil(size_of::<u128>());
-        if let Some(missing) = words.checked_sub(self.0.len()) {
-            self.0.try_reserve_exact(missing).ok()?;
-            self.0.resize(words, 0);
-        }
-        Some(&mut bytemuck::cast_slice_mut(&mut self.0)[..len])
-    }
-
-    /// Gives back what one exceptional task has taken: the next may need it for
-    /// itself.
-    fn forget_much(&mut self) {
-        if size_of_val(&*self.0) > MOST_KEPT_BYTES {
-            self.0 = Vec::new();
-        }
-    }
-
-    /// The first `len` of them, which were made.
-    fn first(&self, len: usize) -> &[u8] {
-        &bytemuck::cast_slice(&self.0)[..len]
     }
 }
