@@ -413,6 +413,35 @@ pub fn a_panic_is_the_error_of_its_own_result_and_of_nothing_else<T: Bulk>(metho
     pool.shutdown().unwrap();
 }
 
+/// Around what fits into the shortest way, and far beyond.
+pub fn a_call_returns_results_of_every_size_and_runs_once<T: Bulk>(method: StartMethod) {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let pool: Pool<T> = Pool::builder().workers(1).start_method(method).build().unwrap();
+    let numbers = |len: u32| -> Vec<u32> {
+        RUNS.fetch_add(1, Relaxed);
+        (0..len / 4).collect()
+    };
+    let text = |len: u32| {
+        RUNS.fetch_add(1, Relaxed);
+        "abcd".repeat(len as usize / 4 + 1)[..len as usize].to_owned()
+    };
+    let mut calls = 0;
+    for len in [0, 992, 996, 1000, 1004, 1008, 1012, 1020, 1024, 1028, 40_000, 100_000, 8 << 20] {
+        let result = pool.apply(numbers, len).unwrap();
+        assert!(result.len() == len as usize / 4 && (0..).zip(result).all(|(i, x)| x == i));
+        for len in [len.saturating_sub(1), len, len + 1] {
+            let result = pool.apply(text, len).unwrap();
+            assert_eq!(result.len(), len as usize);
+            assert!(result.bytes().zip("abcd".bytes().cycle()).all(|(x, y)| x == y), "{len}");
+        }
+        calls += 4;
+    }
+    assert_eq!(pool.apply(|()| RUNS.load(Relaxed), ()).unwrap(), calls);
+    let failure = pool.apply(|()| -> u8 { panic!("{}", "long ".repeat(1_000)) }, ()).unwrap_err();
+    assert!(failure.to_string().contains(&"long ".repeat(1_000)), "{failure}");
+    pool.shutdown().unwrap();
+}
+
 pub fn large_payloads_of_several_jobs_flow_past_each_other<T: Bulk>(method: StartMethod) {
     // 600 KB: more than is gathered, and than a stream holds by default.
     let large = |x: u32| vec![x; 150_000];

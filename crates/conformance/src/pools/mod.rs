@@ -70,6 +70,7 @@ macro_rules! pool_suite {
             test_pool_worker_lifetime test_release_unused_processes
             a_panic_is_the_error_of_its_own_result_and_of_nothing_else
             large_payloads_of_several_jobs_flow_past_each_other
+            a_call_returns_results_of_every_size_and_runs_once
             thousands_of_results_can_be_outstanding
             threads_share_a_pool
             nobody_waits_for_the_call_of_another_thread
@@ -129,6 +130,7 @@ macro_rules! pool_suite {
             a_worker_killed_half_way_through_a_result_costs_that_task_at_most
             a_worker_killed_after_it_has_written_a_result_costs_nothing
             an_answer_that_is_found_when_its_worker_is_buried_counts
+            a_worker_killed_while_it_returns_a_large_result_fails_that_call_and_no_other
             a_worker_killed_in_the_middle_of_a_chunk_fails_that_chunk_and_no_other
             every_way_to_end_a_worker_is_the_error_of_its_task_and_of_no_other
             tasks_that_all_end_their_workers_have_all_failed_and_the_pool_goes_on

@@ -1,11 +1,12 @@
 //! Errands: what workers are asked for past their streams. The worker's side,
 //! and what both sides say.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use super::{
-    frame::{Failure, MAX_FAILURE},
+    frame::{Failure, MAX_FAILURE, ReplyHeader, reply},
     function::{Argument, CallFn},
+    status::Tag,
 };
 use crate::{TaskPanic, Token, bulk::Participant, ring::SLOT_BYTES};
 
@@ -15,8 +16,6 @@ pub(super) mod ask {
     pub(in crate::pool) const CALL: u64 = 1;
     /// An encoded ticket follows.
     pub(in crate::pool) const PARTICIPATE: u64 = 2;
-    /// A position follows in the answer that did not fit.
-    pub(in crate::pool) const GO_ON: u64 = 3;
 }
 
 /// What an answer begins with; the rest follows.
@@ -28,7 +27,8 @@ pub(super) mod answer {
 }
 
 /// Bytes of an answer in front of what follows: its kind, and the length of
-/// that, of which there may be more than fits.
+/// that. If that does not fit into the slot the answer has gone through the
+/// stream, all of it, and nothing but this is in the slot.
 pub(super) const ANSWER_HEADER: usize = 16;
 
 /// What a worker needs to run errands.
@@ -48,18 +48,13 @@ impl fmt::Debug for Errands {
 }
 
 impl Errands {
-    /// Does what is asked; what is to be answered now.
+    /// Does what is asked.
     ///
     /// # Panics
     ///
     /// If the question makes no sense.
-    pub(crate) fn run(&mut self, question: &[u8]) -> &[u8] {
+    pub(crate) fn run(&mut self, question: &[u8]) {
         let (kind, question) = split(question);
-        if kind == ask::GO_ON {
-            let position = (split(question).0 as usize).min(self.answer.len());
-            let end = self.answer.len().min(position + SLOT_BYTES);
-            return &self.answer[position..end];
-        }
         self.answer.clear();
         // One large answer must not be paid for as long as the worker lives.
         self.answer.shrink_to(64 * SLOT_BYTES);
@@ -82,7 +77,24 @@ impl Errands {
         let len = (self.answer.len() - ANSWER_HEADER) as u64;
         self.answer[..8].copy_from_slice(&kind.to_ne_bytes());
         self.answer[8..16].copy_from_slice(&len.to_ne_bytes());
-        &self.answer[..self.answer.len().min(SLOT_BYTES)]
+    }
+
+    /// What is to be answered.
+    pub(crate) fn answer(&self) -> &[u8] {
+        &self.answer
+    }
+
+    /// What goes through the stream if the answer to this errand does not fit
+    /// into the slot, and what is in the slot then.
+    pub(crate) fn take_large(&mut self, errand: u64) -> Option<([Vec<u8>; 2], Vec<u8>)> {
+        if self.answer.len() <= SLOT_BYTES {
+            return None;
+        }
+        let answer = mem::take(&mut self.answer);
+        let header =
+            ReplyHeader { kind: reply::ERRAND, tag: errand as Tag, len: answer.len() as u64 };
+        let in_slot = answer[..ANSWER_HEADER].to_vec();
+        Some(([bytemuck::bytes_of(&header).to_vec(), answer], in_slot))
     }
 
     /// Memory has come or gone.
@@ -126,6 +138,15 @@ impl Errands {
         let text = postcard::to_stdvec(outcome).expect("texts can be encoded");
         self.answer.extend_from_slice(&text);
     }
+}
+
+/// Whether the answer whose beginning is in the slot is longer than that, and has
+/// gone through the stream.
+pub(super) fn is_in_stream(answer: &[u8]) -> bool {
+    answer.get(size_of::<u64>()..ANSWER_HEADER).is_some_and(|len| {
+        let most = (SLOT_BYTES - ANSWER_HEADER) as u64;
+        bytemuck::pod_read_unaligned::<u64>(len) > most
+    })
 }
 
 /// The number that bytes begin with, and the rest.

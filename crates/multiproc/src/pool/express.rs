@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Call, Pool,
-    errand::{ANSWER_HEADER, answer, ask, split},
+    errand::{ANSWER_HEADER, answer, ask, is_in_stream, split},
     frame::Failure,
     function::CallFn,
     jobs::guard,
@@ -86,49 +86,30 @@ impl<T: Transport> Shared<T> {
 
     /// Waits for the answer, all of it, and has `read` look at it. An error is
     /// why there is none; `None` if the errand was not begun.
-    fn answer<R>(
-        &self,
-        mut posted: Posted,
-        read: impl FnOnce(&[u8]) -> R,
-    ) -> Result<R, Option<Error>> {
-        let (mut bytes, mut large) = ([0; SLOT_BYTES], Vec::new());
-        while self.await_errand(&posted) {
-            let piece = posted.window.answer(&mut bytes);
-            let so_far = large.len() + piece.len();
-            let whole = answer_len(if large.is_empty() { piece } else { &large });
-            if so_far >= whole || piece.is_empty() {
-                self.with(|core| core.end_errand(&posted));
-                if large.is_empty() {
-                    return Ok(read(piece));
-                }
-                large.extend_from_slice(piece);
-                return Ok(read(&large));
-            }
-            if large.try_reserve(piece.len()).is_err() {
-                self.with(|core| core.end_errand(&posted));
-                let why = Error::no_memory(whole).to_string();
-                return Err(Some(Error::TaskValue { task: 0, what: "result", why }));
-            }
-            large.extend_from_slice(piece);
-            match self.look(|core| core.post_again(&posted, so_far)) {
-                Some(more) => posted = more,
-                None => break,
-            }
-            posted.wake();
+    fn answer<R>(&self, posted: Posted, read: impl FnOnce(&[u8]) -> R) -> Result<R, Option<Error>> {
+        let mut bytes = [0; SLOT_BYTES];
+        if !self.await_errand(&posted) {
+            return Err(self.with(|core| core.end_errand(&posted)));
         }
-        // If something was said it was begun.
-        let unknown = (!large.is_empty()).then_some(Error::Broken);
-        Err(self.with(|core| core.end_errand(&posted)).or(unknown))
-    }
-}
-
-/// Bytes of the whole answer that begins with these, its header counted.
-fn answer_len(bytes: &[u8]) -> usize {
-    match bytes.split_at_checked(size_of::<u64>()) {
-        Some((_, rest)) if rest.len() >= size_of::<u64>() => {
-            usize::try_from(split(rest).0).unwrap_or(usize::MAX).saturating_add(ANSWER_HEADER)
+        let answer = posted.window.answer(&mut bytes);
+        if !is_in_stream(answer) {
+            self.with(|core| core.end_errand(&posted));
+            return Ok(read(answer));
         }
-        _ => 0,
+        self.wait(None, |core| core.has_answer(posted.errand) || core.has_lost(&posted));
+        let (answer, death) = self.with(|core| {
+            let answer = core.take_answer(posted.errand);
+            (answer, core.end_errand(&posted))
+        });
+        match answer {
+            Some(Ok(answer)) => Ok(read(&answer)),
+            Some(Err(error)) => {
+                let why = error.to_string();
+                Err(Some(Error::TaskValue { task: 0, what: "result", why }))
+            }
+            // It was begun.
+            None => Err(Some(death.unwrap_or(Error::Broken))),
+        }
     }
 }
 

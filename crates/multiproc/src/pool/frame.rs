@@ -89,6 +89,9 @@ pub(crate) mod reply {
     /// The outputs of tasks that follow upon each other, as in
     /// [`request::RUN`](super::request::RUN).
     pub(crate) const RUN: u32 = 6;
+    /// The answer to the [errand](crate::ring) follows whose number ends in the
+    /// tag: it does not fit into the slot.
+    pub(crate) const ERRAND: u32 = 7;
 }
 
 /// How the rest of a run is divided.

@@ -89,7 +89,16 @@ impl RingPort {
         if let Some(question) = slot.take(errand, &mut question) {
             // What it is about was posted before.
             self.collect_mail()?;
-            slot.finish(errand, self.errands.run(question));
+            self.errands.run(question);
+            match self.errands.take_large(errand) {
+                None => slot.finish(errand, self.errands.answer()),
+                Some((frame, in_slot)) => {
+                    // Replies are written whole, so it may come between any two.
+                    frame.iter().try_for_each(|part| self.write_all(part))?;
+                    self.flush()?;
+                    slot.finish(errand, &in_slot);
+                }
+            }
             self.ring(NEWS);
         }
         Ok(())

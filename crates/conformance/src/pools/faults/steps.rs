@@ -1,7 +1,7 @@
 //! A worker dies at every step of a task's life.
 #![allow(missing_docs, reason = "the names of tests say what they check")]
 
-use std::sync::mpsc;
+use std::{sync::mpsc, thread, time::Duration};
 
 use multiproc::{
     StartMethod,
@@ -56,6 +56,38 @@ fn check_costs<T: Bulk>(
     let statistics = pool.statistics();
     assert_eq!(statistics.workers_healed, 1, "{statistics:?}");
     assert_eq!((statistics.tasks_failed, statistics.tasks_retried), (failed, 0), "{statistics:?}");
+    pool.shutdown().unwrap();
+}
+
+pub fn a_worker_killed_while_it_returns_a_large_result_fails_that_call_and_no_other<T: Bulk>(
+    method: StartMethod,
+) {
+    const LEN: usize = 8 << 20;
+    let pool: Pool<T> = builder(method).workers(1).build().unwrap();
+    let mut deaths = 0;
+    for delay in (0..20).map(|round| Duration::from_micros(400 * round)) {
+        let result = pool.apply(
+            |delay: Duration| {
+                thread::spawn(move || {
+                    thread::sleep(delay);
+                    die();
+                });
+                (0..LEN / 8).collect::<Vec<usize>>()
+            },
+            delay,
+        );
+        match result {
+            Ok(numbers) => assert!(numbers.into_iter().eq(0..LEN / 8), "{delay:?}"),
+            Err(error) => {
+                assert_died(&error, 0, &[KILLED]);
+                deaths += 1;
+            }
+        }
+        // It may be this one's turn to end with the worker.
+        let _ = pool.apply(square, 3).inspect(|&nine| assert_eq!(nine, 9));
+    }
+    assert!(deaths > 0);
+    check_is_well(&pool);
     pool.shutdown().unwrap();
 }
 

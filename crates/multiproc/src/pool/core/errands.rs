@@ -5,10 +5,10 @@ use crate::{
     Error, Result,
     pool::{
         config::Waiting,
-        errand::ask,
+        errand::{ask, is_in_stream},
         express::Posted,
         jobs::own,
-        lane::Broken,
+        lane::{Broken, News},
         member::Member,
         transport::{Stream, Transport},
         work::{Loss, Work},
@@ -32,6 +32,8 @@ pub(super) struct ErrandTable {
     /// Those of workers that have died while they ran them, or were killed.
     lost: Vec<(Errand, Error)>,
     bulk: Option<BulkErrands>,
+    /// Answers that came through the streams, or why they are not there.
+    answers: Vec<(Errand, Result<Vec<u8>>)>,
     /// Why the pool has ended in the middle of that.
     bulk_error: Option<Error>,
     /// How many want the workers hot.
@@ -115,16 +117,21 @@ impl<T: Transport> Core<T> {
         Some(Posted { window, errand, seat, pid, looks })
     }
 
-    /// Asks the worker that has answered for more of its answer.
-    pub(in crate::pool) fn post_again(
-        &mut self,
-        posted: &Posted,
-        position: usize,
-    ) -> Option<Posted> {
-        let index = self.place_of(posted.errand)?;
-        self.members[index].lane.stream_mut().forget_errand();
-        let position = (position as u64).to_ne_bytes();
-        self.post_to(index, &[ask::GO_ON.to_ne_bytes(), position].concat())
+    /// Keeps an answer that came through a stream until it is fetched.
+    pub(super) fn keep_answer(&mut self, news: &mut News) {
+        self.errands.answers.extend(news.errand.take());
+    }
+
+    /// Whether the answer came through the stream.
+    pub(in crate::pool) fn has_answer(&self, errand: Errand) -> bool {
+        self.errands.answers.iter().any(|(known, _)| *known == errand)
+    }
+
+    /// The answer that came through the stream, if one did.
+    pub(in crate::pool) fn take_answer(&mut self, errand: Errand) -> Option<Result<Vec<u8>>> {
+        let answers = &mut self.errands.answers;
+        let place = answers.iter().position(|(known, _)| *known == errand)?;
+        Some(answers.swap_remove(place).1)
     }
 
     fn place_of(&self, errand: Errand) -> Option<usize> {
@@ -154,6 +161,8 @@ impl<T: Transport> Core<T> {
     /// Nobody waits for the errand any more, which is done, revoked or lost.
     /// In the latter case, why.
     pub(in crate::pool) fn end_errand(&mut self, posted: &Posted) -> Option<Error> {
+        // Nobody has fetched it.
+        self.take_answer(posted.errand);
         let dying = self.dying.iter_mut().map(|dying| &mut dying.member);
         let mut all = self.members.iter_mut().chain(dying);
         let holder = all.find(|member| member.lane.stream().errand() == Some(posted.errand));
@@ -203,7 +212,10 @@ impl<T: Transport> Core<T> {
         Orphan(errand, window): Orphan,
         death: &dyn Fn(Option<u64>) -> Error,
     ) -> bool {
-        if window.revoke(errand) || window.stage(errand) == Stage::Done {
+        let is_answered = || !is_in_stream(window.answer(&mut [0; SLOT_BYTES]));
+        if window.revoke(errand)
+            || (window.stage(errand) == Stage::Done && (self.has_answer(errand) || is_answered()))
+        {
             return false;
         }
         let bulk = self.errands.bulk.as_mut().and_then(|BulkErrands { work, participations }| {

@@ -99,8 +99,9 @@ impl<T: Transport> Core<T> {
     fn bury(&mut self, member: Member<T::Stream>, why: Broken, status: ExitStatus) {
         let (seat, born, answered) = (member.seat, member.born, member.answered);
         let errand = Self::orphan(&member);
-        let Remains { news, error, death, was_doomed, was_idle, mut has_charged, is_in_order } =
+        let Remains { mut news, error, death, was_doomed, was_idle, mut has_charged, is_in_order } =
             member.bury(why, status, &mut self.jobs);
+        self.keep_answer(&mut news);
         self.tally(&news, born);
         let had_answered = answered + news.answered > 0;
         let was_idle = was_idle && errand.is_none();

@@ -150,8 +150,9 @@ impl<T: Transport> Core<T> {
         let mut lost: Vec<(i32, Broken)> = Vec::new();
         for index in 0..self.members.len() {
             let member = &mut self.members[index];
-            let (news, heard) = member.listen(&mut self.jobs);
+            let (mut news, heard) = member.listen(&mut self.jobs);
             let (pid, born) = (member.child.pid(), member.born);
+            self.keep_answer(&mut news);
             self.tally(&news, born);
             if let Err(broken) = heard {
                 lost.push((pid, broken));

@@ -1,8 +1,11 @@
 //! What a worker says.
 
+use std::mem;
+
 use super::{Arriving, BUFFER_BYTES, Broken, Destination, Lane, News, TaskId};
 use crate::{
     Error,
+    memory::physical,
     pool::{
         frame::{
             MAX_FAILURE, MOST_KEPT_BYTES, MOST_RUN_BYTES, PaceReport, ReplyHeader, RunHeader, reply,
@@ -71,13 +74,19 @@ impl<S: Stream> Lane<S> {
         let header: ReplyHeader = bytemuck::pod_read_unaligned(header);
         let garbled = || Broken::Garbled(format!("{header:?}"));
         let len = usize::try_from(header.len).map_err(|_| garbled())?;
+        if header.kind == reply::ERRAND {
+            let body = start + size_of::<ReplyHeader>();
+            let here = self.understand_errand(header.tag, len, body, news).ok_or_else(garbled)?;
+            return Ok(Some(size_of::<ReplyHeader>() + here));
+        }
         if header.kind == reply::DONE && len > rest.len() && len > BUFFER_BYTES / 2 {
             let due = self.due(header.tag).ok_or_else(garbled)?;
             if len > jobs.largest_output(due) {
                 return Err(garbled());
             }
             let here = rest.len();
-            self.begin_arrival(len, start + size_of::<ReplyHeader>(), jobs.room(due, len));
+            let start = start + size_of::<ReplyHeader>();
+            self.begin_arrival(None, len, start, jobs.room(due, len));
             return Ok(Some(size_of::<ReplyHeader>() + here));
         }
         let longest = match header.kind {
@@ -121,6 +130,28 @@ impl<S: Stream> Lane<S> {
         Ok(Some(size_of::<ReplyHeader>() + len))
     }
 
+    /// The answer to an errand, of `len` bytes from `start` on; how many of them are
+    /// here, if all of it makes sense.
+    fn understand_errand(
+        &mut self,
+        tag: Tag,
+        len: usize,
+        start: usize,
+        news: &mut News,
+    ) -> Option<usize> {
+        let errand = self.stream.errand().filter(|&errand| errand as Tag == tag)?;
+        let here = self.unread[start..self.unread_len].len().min(len);
+        if len > physical() {
+            return None;
+        }
+        if here == len {
+            news.errand = Some((errand, Ok(self.unread[start..start + len].to_vec())));
+        } else {
+            self.begin_arrival(Some(errand), len, start, Room::Otherwise);
+        }
+        Some(here)
+    }
+
     /// The answers to tasks from the one with `tag` on; how many they are, if
     /// all of it makes sense.
     fn understand_run(&self, tag: Tag, body: &[u8], jobs: &mut Jobs) -> Option<u64> {
@@ -151,8 +182,9 @@ impl<S: Stream> Lane<S> {
         news.answered += tasks;
     }
 
-    /// An output of `len` bytes comes, of which those from `start` on were read.
-    fn begin_arrival(&mut self, len: usize, start: usize, room: Room) {
+    /// An output of `len` bytes comes, of which those from `start` on were read:
+    /// that of the errand, or else of the oldest task.
+    fn begin_arrival(&mut self, errand: Option<u64>, len: usize, start: usize, room: Room) {
         let here = &self.unread[start..self.unread_len];
         let to = match room {
             Room::Here(mut room) => {
@@ -172,11 +204,23 @@ impl<S: Stream> Lane<S> {
             }
             Room::Nowhere => Destination::Nowhere(Error::no_memory(len)),
         };
-        self.arriving = Some(Arriving { len, read: here.len(), to });
+        self.arriving = Some(Arriving { errand, len, read: here.len(), to });
     }
 
     fn arrived(&mut self, jobs: &mut Jobs, news: &mut News) {
-        let Some(Arriving { len, to, .. }) = self.arriving.take() else { return };
+        let Some(Arriving { errand, len, to, .. }) = self.arriving.take() else { return };
+        if let Some(errand) = errand {
+            let mut answer = mem::take(&mut self.large);
+            answer.truncate(len);
+            news.errand = Some((
+                errand,
+                match to {
+                    Destination::Nowhere(error) => Err(error),
+                    Destination::Room(_) | Destination::Lane => Ok(answer),
+                },
+            ));
+            return;
+        }
         let Some((due, ..)) = self.in_flight.oldest() else { return };
         self.answered(1, news);
         let is_accepted = match to {

@@ -58,6 +58,8 @@ pub(crate) struct Lane<S> {
 }
 
 struct Arriving {
+    /// Whose answer it is, if not that of the oldest task.
+    errand: Option<u64>,
     len: usize,
     /// Bytes of it that were read.
     read: usize,
@@ -95,6 +97,8 @@ pub(crate) struct News {
     pub(crate) failed: u64,
     /// Time that it was busy.
     pub(crate) busy_ns: u64,
+    /// Its answer to the errand with this number, or why there is none.
+    pub(crate) errand: Option<(u64, Result<Vec<u8>, Error>)>,
 }
 
 /// Why a lane cannot go on.
