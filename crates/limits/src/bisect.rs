@@ -24,29 +24,35 @@ pub(crate) struct Crossing {
 }
 
 /// The first crossing of `threshold` between the sizes `from` and `most`: the
-/// size is doubled until the threshold is reached, then halved in between
-/// until the two neighbours are within a tenth of each other. The cost is
-/// interpolated between them, both axes logarithmic.
+/// size is doubled until the threshold is reached and at twice that size too,
+/// for once may be noise; then halved in between until the two neighbours are
+/// within a tenth of each other. The cost is interpolated between them, both
+/// axes logarithmic.
 pub(crate) fn crossing(
     from: u64,
     most: u64,
     threshold: f64,
     mut probe: impl FnMut(u64) -> Result<Probe>,
 ) -> Result<Crossing> {
-    let mut low = (from, probe(from)?);
-    if low.1.benefit >= threshold {
-        return Ok(Crossing { cost: low.1.cost, size: from, is_reached: true });
-    }
+    let mut low: Option<(u64, Probe)> = None;
+    let mut candidate: Option<(u64, Probe)> = None;
+    let mut size = from.min(most);
     let mut high = loop {
-        let size = (low.0 * 2).clamp(1, most);
         let found = (size, probe(size)?);
-        if found.1.benefit >= threshold {
-            break found;
+        let is_enough = found.1.benefit >= threshold;
+        match candidate {
+            Some(candidate) if is_enough => break candidate,
+            _ if is_enough && size == most => break found,
+            _ if size == most => {
+                return Ok(Crossing { cost: found.1.cost, size, is_reached: false });
+            }
+            _ if is_enough => candidate = Some(found),
+            _ => (low, candidate) = (Some(found), None),
         }
-        low = found;
-        if size == most {
-            return Ok(Crossing { cost: found.1.cost, size, is_reached: false });
-        }
+        size = (size * 2).clamp(1, most);
+    };
+    let Some(mut low) = low else {
+        return Ok(Crossing { cost: high.1.cost, size: high.0, is_reached: true });
     };
     while high.0 - low.0 > 1.max(low.0 / 10) {
         let middle = low.0 + (high.0 - low.0) / 2;
@@ -95,6 +101,16 @@ mod tests {
     fn what_never_pays_says_so_at_the_largest_size() {
         let found = crossing(1, 100, 0.5, efficiency(1e6)).expect("no trouble");
         assert_eq!(found, Crossing { cost: 100.0, size: 100, is_reached: false });
+    }
+
+    #[test]
+    fn what_pays_once_and_not_at_twice_the_size_does_not_pay() {
+        let found = crossing(1, 1 << 20, 0.5, |size| {
+            let benefit = if size == 4 || size >= 100 { 1.0 } else { 0.1 };
+            Ok(Probe { benefit, cost: size as f64 })
+        });
+        let found = found.expect("no trouble");
+        assert!((95..=110).contains(&found.size) && found.is_reached, "{found:?}");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Worker {
     }
 }
 
-fn port(inheritance: Inheritance, spin: u32) -> RingPort {
+fn port(inheritance: Inheritance, spin: Duration) -> RingPort {
     let mut port = SharedMemoryRings::open(inheritance.descriptors).unwrap();
     port.set_spin(spin);
     port
@@ -110,7 +110,9 @@ fn sink(mut port: RingPort) {
 }
 
 fn one_way(c: &mut Criterion) {
-    let mut worker = Worker::start(EntryPoint::new(|inheritance| sink(port(inheritance, 2_000))));
+    let mut worker = Worker::start(EntryPoint::new(|inheritance| {
+        sink(port(inheritance, Duration::from_micros(50)))
+    }));
     let mut group = c.benchmark_group("ring");
     group.throughput(Throughput::Elements(1));
     for (name, wake_every) in [("one by one", 1), ("in batches of 64", BATCH as u64)] {
@@ -133,8 +135,8 @@ fn one_way(c: &mut Criterion) {
 }
 
 fn round_trip(c: &mut Criterion) {
-    let spinning = EntryPoint::new(|inheritance| echo(port(inheritance, u32::MAX), FRAME));
-    let asleep = EntryPoint::new(|inheritance| echo(port(inheritance, 0), FRAME));
+    let spinning = EntryPoint::new(|inheritance| echo(port(inheritance, Duration::MAX), FRAME));
+    let asleep = EntryPoint::new(|inheritance| echo(port(inheritance, Duration::ZERO), FRAME));
     for (name, entry, spins) in [("both spin", spinning, true), ("both sleep", asleep, false)] {
         let mut worker = Worker::start(entry);
         c.bench_function(&format!("ring/round trip of a frame, {name}"), |b| {
@@ -153,7 +155,7 @@ fn large(c: &mut Criterion) {
     let mut group = c.benchmark_group("ring");
     group.throughput(Throughput::Bytes(2 * LEN as u64)).sample_size(20);
     group.measurement_time(Duration::from_secs(2));
-    let entry = EntryPoint::new(|inheritance| echo(port(inheritance, 0), LEN));
+    let entry = EntryPoint::new(|inheritance| echo(port(inheritance, Duration::ZERO), LEN));
     let mut worker = Worker::start(entry);
     let (sent, mut received) = (vec![1; LEN], vec![0; LEN]);
     group.bench_function("4 MiB there and back, both sleep", |b| {

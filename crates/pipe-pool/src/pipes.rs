@@ -3,6 +3,7 @@
 use std::{
     io::{self, IoSlice, PipeReader, PipeWriter, Read, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use multiproc::{
@@ -42,17 +43,15 @@ pub struct PipeStream {
 pub struct PipePort {
     requests: PipeReader,
     replies: PipeWriter,
-    /// Looks at an empty pipe before sleeping on it.
-    looks: u32,
+    /// For how long it looks at an empty pipe before sleeping on it.
+    spin: Duration,
     patience: Patience,
 }
 
-/// Asking whether a pipe can be read is a system call, some 0.3 µs.
-const LOOK_COST: u32 = 12;
-
-/// With fewer looks a worker has no core to itself. They would bridge nothing,
-/// and keep the core from whoever it waits for.
-const FEWEST_LOOKS: u32 = 100;
+/// A worker that is to look for less than this has no core to itself. It would
+/// bridge nothing, for a look at a pipe is a system call, and keep the core from
+/// whoever it waits for.
+const SHORTEST_SPIN: Duration = Duration::from_micros(20);
 
 impl Transport for Pipes {
     const NAME: &'static str = "pipe-pool";
@@ -86,7 +85,7 @@ impl Transport for Pipes {
         Ok(PipePort {
             requests: requests.into(),
             replies: replies.into(),
-            looks: 0,
+            spin: Duration::ZERO,
             patience: Patience::default(),
         })
     }
@@ -118,8 +117,6 @@ impl TransportStream for PipeStream {
         }
     }
 
-    const LOOK_COST: u32 = LOOK_COST;
-
     fn has_news(&self) -> bool {
         is_readable(self.replies.as_fd())
     }
@@ -136,15 +133,14 @@ impl TransportStream for PipeStream {
 impl Port for PipePort {
     const WRITES_ARE_CHEAP: bool = false;
 
-    fn set_spin(&mut self, looks: u32) {
-        let looks = looks / LOOK_COST;
-        self.looks = if looks < FEWEST_LOOKS { 0 } else { looks };
+    fn set_spin(&mut self, limit: Duration) {
+        self.spin = if limit < SHORTEST_SPIN { Duration::ZERO } else { limit };
     }
 }
 
 impl Read for PipePort {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.patience.look(self.looks, || is_readable(self.requests.as_fd()));
+        self.patience.look(self.spin, || is_readable(self.requests.as_fd()));
         self.requests.read(into)
     }
 }

@@ -44,14 +44,14 @@ impl Board {
         }
     }
 
-    /// Divides `chunks` among the participants; nothing has happened yet.
+    /// Divides `chunks` among the participants, after a job, if there was one,
+    /// that has ended well and all chunks of which were done.
     pub(super) fn deal(&self, chunks: u32) {
         let share =
             |index: usize| (u64::from(chunks) * index as u64 / self.participants as u64) as u32;
         for (index, claims) in self.claims().iter().enumerate() {
             claims.deal(share(index), share(index + 1));
         }
-        self.records().iter().for_each(Record::clear);
     }
 }
 

@@ -10,8 +10,9 @@ use super::{
     helping::{Pace, help},
     job::{Job, Stretch},
     participations::Participations,
+    record::Record,
     region::Region,
-    ticket::{Part, Ticket},
+    ticket::{Fields, Part, Ticket},
 };
 use crate::{
     Error, Result, SharedMemory, SharedMemoryRings, TaskFn,
@@ -79,7 +80,7 @@ impl Hall {
 /// What a bulk call is about.
 struct Order<'a> {
     task: TaskFn,
-    context: Vec<u8>,
+    context: &'a [u8],
     chunks: Chunks,
     input: Option<Side<'a>>,
     output: Side<'a>,
@@ -134,7 +135,7 @@ impl Bulk for SharedMemoryRings {
         F: Fn(C, &mut [E]) + Copy + Send + 'static,
     {
         let (task, output) = (TaskFn::chunk(f), Side::new(array));
-        let context = bytemuck::bytes_of(&context).to_vec();
+        let context = bytemuck::bytes_of(&context);
         execute(call, &Order { task, context, chunks, input: None, output })
     }
 
@@ -153,7 +154,7 @@ impl Bulk for SharedMemoryRings {
         F: Fn(C, &[I], &mut [O]) + Copy + Send + 'static,
     {
         let (task, input, output) = (TaskFn::map_chunk(f), Side::new(input), Side::new(output));
-        let context = bytemuck::bytes_of(&context).to_vec();
+        let context = bytemuck::bytes_of(&context);
         execute(call, &Order { task, context, chunks, input: Some(input), output })
     }
 }
@@ -169,16 +170,19 @@ fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> 
     if count == 0 {
         return Ok(());
     }
-    let (halls, workers) = call.ask(|rings, workers| (rings.halls(), workers));
-    let participants = workers.min(count);
+    let halls = call.transport().halls();
+    let participants = call.workers().min(count);
     let mut hall = halls.take(participants)?;
-    let work = Box::new(prepare(&mut hall, &halls.wanted, order, participants, call.terms())?);
+    let job = prepare(&mut hall, &halls.wanted, order, participants, call.terms())?;
+    let work = Box::new(Participations::new(job, call.terms().0));
     let (work, error) = help(call, &mut hall, work).unwrap_or_else(|work| {
-        let redeem = |ticket: Ticket| ticket.redeem();
+        let redeem = |(me, ticket): (u64, Ticket)| ticket.redeem(me);
         call.spread(redeem, work, participants as u64)
     });
+    error.map_or_else(|| work.into_outcome(), Err)?;
+    // Otherwise somebody may have left something there.
     halls.give_back(hall);
-    error.map_or_else(|| work.into_outcome(), Err)
+    Ok(())
 }
 
 /// Sets a job up in its hall.
@@ -188,39 +192,40 @@ fn prepare(
     order: &Order<'_>,
     participants: usize,
     (retries, is_timed): (u32, bool),
-) -> Result<Participations> {
-    let chunks = order.chunks.count as u32;
-    let output = order.output.part(order.chunks);
-    let input = order.input.as_ref().map(|input| (input, input.part(order.chunks)));
+) -> Result<Job> {
+    let Order { task, context, chunks, .. } = *order;
+    let output = order.output.part(chunks);
+    let input = order.input.as_ref().map(|input| (input, input.part(chunks)));
     // What is computed from something else is computed from that again.
     let undo = (retries > 0 && input.is_none()).then(|| hall.undo(output.stride as usize));
     let undo = undo.transpose()?;
     let arrays = order.input.iter().chain([&order.output]).map(|side| side.region);
-    arrays.chain([&hall.board]).chain(&undo).for_each(|region| wanted.add(region));
+    wanted.add(arrays.chain([&hall.board]).chain(&undo));
     let board = Board::over(hall.board.memory.clone(), participants);
     let board = board.expect("a hall has a board for its participants");
-    board.deal(chunks);
-    let ticket = Ticket {
-        participant: 0,
-        participants: participants as u32,
+    board.deal(chunks.count as u32);
+    if is_timed || undo.is_some() {
+        // Of a job before this one.
+        board.records().iter().for_each(Record::clear);
+    }
+    let fields = Fields {
+        participants: participants as u64,
         board: hall.board.id.0,
-        task: order.task.token(),
-        context: order.context.clone(),
-        chunks,
-        is_timed,
-        input: input.map(|(_, part)| part),
+        task: task.token(),
+        chunks: chunks.count as u64,
+        is_timed: is_timed.into(),
+        input: input.map(|(_, part)| part).unwrap_or_default(),
         output,
-        undo: undo.as_ref().map(|undo| undo.id.0),
+        undo: undo.as_ref().map_or(0, |undo| undo.id.0),
     };
-    let job = Job {
+    Ok(Job {
         board,
-        task: order.task,
-        context: order.context.clone(),
-        chunks,
+        task,
+        chunks: chunks.count as u32,
         is_timed,
         input: input.map(|(side, part)| stretch(&side.region.memory, part)),
         output: stretch(&order.output.region.memory, output),
         undo: undo.map(|undo| undo.memory.clone()),
-    };
-    Ok(Participations::new(Arc::new(job), ticket, retries))
+        ticket: Ticket::new(&fields, context),
+    })
 }

@@ -167,13 +167,15 @@ impl Claims {
         }
     }
 
-    /// Begins anew with the chunks of a range. Before anybody participates.
+    /// Begins anew with the chunks of a range. Before anybody participates, and
+    /// after nobody has or all who did have come to the end or were settled:
+    /// what only the owner writes is 0 again then. It stays in the owner's
+    /// cache, from where to fetch it takes as long as a small job.
     pub(super) fn deal(&self, lo: u32, hi: u32) {
+        debug_assert_eq!((self.own.current.load(Relaxed), self.own.loot.load(Relaxed)), (0, 0));
         self.open.range.store(pack(lo, hi), Relaxed);
         self.open.grip.store(0, Relaxed);
         self.open.wanted.store(0, Relaxed);
-        self.own.current.store(0, Relaxed);
-        self.own.loot.store(0, Relaxed);
     }
 
     /// Whether none of its chunks is unclaimed.

@@ -8,7 +8,7 @@ use super::{
     participations::Participations,
 };
 use crate::{
-    Error, SharedMemoryRings, TaskPanic, Token, codec,
+    Error, SharedMemoryRings, TaskPanic, Token,
     pool::{Builder, Call, Posted},
 };
 
@@ -28,29 +28,54 @@ impl Builder<SharedMemoryRings> {
     }
 }
 
-/// How long a chunk of the last job took that the caller has helped with, and
-/// what kind of chunk that was: its task, and its bytes.
+/// What is known of jobs that the caller has helped with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    kind: (Token, u64),
+    /// What the chunks of the last job were: their task, and their bytes.
+    kind: (Token, usize),
+    /// How long one took.
     chunk_ps: u64,
+    /// When that job ended.
+    ended: Option<Instant>,
+    /// What jobs took that followed closely upon each other and found all
+    /// workers asleep.
+    alone: Duration,
 }
 
 impl Pace {
-    fn of(kind: (Token, u64), elapsed: Duration, chunks: u32) -> Self {
-        let chunk_ps = elapsed.as_nanos() as u64 * 1_000 / u64::from(chunks.max(1));
-        Self { kind, chunk_ps }
+    /// Whether a job of so many chunks, which begins now, is worth waking
+    /// workers for: because it will take long, for all that is known, or
+    /// because those before it together have. Then workers that are awake will
+    /// be for the next, too. So jobs that come one after the other never cost
+    /// more than twice what they would with those workers asleep, or awake, all
+    /// the time.
+    fn is_worth_waking(&self, kind: (Token, usize), chunks: u32, now: Instant) -> bool {
+        let forecast = Duration::from_nanos(self.chunk_ps.saturating_mul(chunks.into()) / 1_000);
+        let is_known = self.kind == kind && self.chunk_ps > 0;
+        !is_known || forecast > WORTH_WAKING || self.is_close(now) && self.alone > WORTH_WAKING
     }
 
-    /// How long that many chunks will take, if it is known.
-    fn forecast(self, kind: (Token, u64), chunks: u32) -> Option<Duration> {
-        let total = self.chunk_ps.saturating_mul(chunks.into()) / 1_000;
-        (self.kind == kind && self.chunk_ps > 0).then(|| Duration::from_nanos(total))
+    /// Whether a worker that was woken for the last job would still be awake.
+    fn is_close(&self, now: Instant) -> bool {
+        self.ended.is_some_and(|ended| now.duration_since(ended) < WORTH_WAKING)
+    }
+
+    /// A job has ended that began then.
+    fn note(&mut self, kind: (Token, usize), chunks: u32, begun: Instant, was_alone: bool) {
+        let now = Instant::now();
+        let elapsed = now.duration_since(begun);
+        let before = if self.is_close(begun) { self.alone } else { Duration::ZERO };
+        *self = Self {
+            kind,
+            chunk_ps: elapsed.as_nanos() as u64 * 1_000 / u64::from(chunks.max(1)),
+            ended: Some(now),
+            alone: if was_alone { before + elapsed } else { Duration::ZERO },
+        };
     }
 }
 
-/// A sleeper is woken for a job that takes longer than this: waking it takes
-/// half of that, and costs the waker some 6 µs.
+/// A sleeper is woken for what takes longer than this: waking it takes half of
+/// that, and costs the waker some 6 µs.
 const WORTH_WAKING: Duration = Duration::from_micros(50);
 
 /// Tells now and then how long something has taken: the clock costs more than
@@ -69,7 +94,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(10);
 
 impl Watch {
     fn start() -> Self {
-        Self { begun: Instant::now(), last: Duration::ZERO, skips: 0, left: 0 }
+        Self { begun: Instant::now(), last: Duration::ZERO, skips: 0, left: 3 }
     }
 
     /// Whether it has taken longer than `limit`, if it is time for a look.
@@ -93,42 +118,69 @@ pub(super) fn help(
     hall: &mut Hall,
     work: Box<Participations>,
 ) -> Result<(Participations, Option<Error>), Box<Participations>> {
-    let (job, me) = (work.job(), work.participants() - 1);
+    let job = work.job();
+    let me = job.board.claims().len() - 1;
     if me == 0 || !call.helps() {
         return Err(work);
     }
-    let mut ticket = work.ticket().clone();
-    let kind = (ticket.task, ticket.output.stride);
-    let posted = call.post_to_many(work, me, |seat, question| {
-        ticket.participant = seat as u32;
-        codec::encode_plain_into(&ticket, question).expect("a ticket can be encoded");
-    })?;
+    let mut posted = call.post_to_many(work, me, job.ticket.bytes())?;
     TaskPanic::capture_here();
-    let is_long = hall.pace.forecast(kind, job.chunks).is_none_or(|time| time > WORTH_WAKING);
+    let kind = (job.task.token(), job.output.stride);
     let mut watch = Watch::start();
-    let mut are_awake = false;
-    let mut wake = || {
-        if !std::mem::replace(&mut are_awake, true) {
-            posted.iter().for_each(Posted::wake);
-        }
-    };
-    if is_long {
-        wake();
+    let mut are_woken = hall.pace.is_worth_waking(kind, job.chunks, watch.begun);
+    if are_woken {
+        posted.iter().for_each(|one| _ = one.wake());
     }
     let mut goes_on = true;
     while goes_on {
         job.participate_while(me, Terms::of_the_caller(), &mut || {
             if watch.is_past(WORTH_WAKING) {
                 // Longer than was foretold, perhaps.
-                wake();
+                if !std::mem::replace(&mut are_woken, true) {
+                    posted.iter().for_each(|one| _ = one.wake());
+                }
                 goes_on = !call.is_called_off();
             }
             goes_on
         });
-        call.call_off(&posted);
+        call.call_off(&mut posted);
         // If not, somebody has died who had claimed more than it has begun.
         goes_on &= !job.board.claims().iter().all(Claims::is_exhausted);
     }
-    hall.pace = Pace::of(kind, watch.begun.elapsed(), job.chunks);
+    let was_alone = !are_woken && !posted.iter().any(Posted::was_begun);
+    hall.pace.note(kind, job.chunks, watch.begun, was_alone);
     Ok(call.end(&posted))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const KIND: (Token, usize) = ([7, 7], 8);
+
+    /// Whether the job after `jobs` of so many microseconds, with such pauses
+    /// between them, is worth waking somebody for who has slept so far.
+    fn wakes_after(jobs: usize, micros: u64, pause: u64) -> bool {
+        let mut pace = Pace::default();
+        let at = |ago: u64| Instant::now().checked_sub(Duration::from_micros(ago)).unwrap();
+        for _ in 0..jobs {
+            pace.note(KIND, 10, at(micros), true);
+            pace.ended = Some(at(pause));
+        }
+        pace.is_worth_waking(KIND, 10, Instant::now())
+    }
+
+    #[test]
+    fn workers_are_woken_for_what_is_unknown_or_takes_long() {
+        assert!(wakes_after(0, 0, 0));
+        assert!(wakes_after(1, 200, 0));
+        assert!(wakes_after(1, 200, 1_000_000));
+    }
+
+    #[test]
+    fn workers_are_woken_for_small_jobs_if_there_are_many_in_a_row() {
+        assert!(!wakes_after(1, 10, 0));
+        assert!(wakes_after(10, 10, 0));
+        assert!(!wakes_after(10, 10, 1_000), "they would sleep again in between");
+    }
 }

@@ -7,6 +7,7 @@ use super::{
     claims::{Lease, Terms, claim},
     record::Failure,
     strip::{Side, Strip},
+    ticket::Ticket,
 };
 use crate::{SharedMemory, TaskFn, TaskPanic, current_process, pool};
 
@@ -15,7 +16,6 @@ use crate::{SharedMemory, TaskFn, TaskPanic, current_process, pool};
 pub(super) struct Job {
     pub(super) board: Board,
     pub(super) task: TaskFn,
-    pub(super) context: Vec<u8>,
     pub(super) chunks: u32,
     /// Whether chunks have deadlines.
     pub(super) is_timed: bool,
@@ -25,6 +25,8 @@ pub(super) struct Job {
     /// As many bytes as a chunk of the output has for each participant, to
     /// keep a chunk in as it was. For tasks in place that may be begun again.
     pub(super) undo: Option<SharedMemory>,
+    /// What makes others participate.
+    pub(super) ticket: Ticket,
 }
 
 /// An array, divided into chunks; the last may be shorter, and those behind it
@@ -75,7 +77,7 @@ impl Job {
         goes_on: &mut dyn FnMut() -> bool,
     ) {
         let record = &self.board.records()[me];
-        let status = pool::own_status().filter(|_| self.is_timed);
+        let status = self.is_timed.then(pool::own_status).flatten();
         let prepare = |chunk| {
             if let Some(status) = status {
                 status.begin_part();
@@ -88,7 +90,7 @@ impl Job {
         while let Some(lease) = claim(self.board.claims(), me, terms) {
             let mut strip = self.strip(lease, before);
             // After a panic it goes on behind the chunk that has panicked.
-            while let Err(panic) = self.task.run_all(&self.context, &mut strip) {
+            while let Err(panic) = self.task.run_all(self.ticket.context(), &mut strip) {
                 let chunk = strip.current().expect("what panics was begun");
                 self.undo(chunk, me);
                 record.note_failure(chunk, panic.into());

@@ -1,12 +1,11 @@
 //! A bulk job as the table of jobs sees it: its tasks are participations.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     claims::{Claims, settle},
     job::Job,
     record::{Failure, Record},
-    ticket::Ticket,
 };
 use crate::{
     Error, Result, codec,
@@ -16,12 +15,10 @@ use crate::{
 /// The work of a bulk job. Task p is what participant p claims.
 pub(super) struct Participations {
     job: Arc<Job>,
-    /// Of the first participant.
-    ticket: Ticket,
     /// How often a chunk is begun again whose worker died while it ran.
     retries: u32,
     /// How often chunks have brought a worker down, for those that have.
-    charges: HashMap<u32, u32>,
+    charges: BTreeMap<u32, u32>,
     /// By chunk.
     failures: Failures,
     /// Why somebody could not participate.
@@ -29,21 +26,13 @@ pub(super) struct Participations {
 }
 
 impl Participations {
-    pub(super) fn new(job: Arc<Job>, ticket: Ticket, retries: u32) -> Self {
-        let (charges, failures) = (HashMap::new(), Failures::default());
-        Self { job, ticket, retries, charges, failures, trouble: None }
+    pub(super) fn new(job: Job, retries: u32) -> Self {
+        let (charges, failures) = (BTreeMap::new(), Failures::default());
+        Self { job: Arc::new(job), retries, charges, failures, trouble: None }
     }
 
     pub(super) fn job(&self) -> Arc<Job> {
         Arc::clone(&self.job)
-    }
-
-    pub(super) fn ticket(&self) -> &Ticket {
-        &self.ticket
-    }
-
-    pub(super) fn participants(&self) -> usize {
-        self.ticket.participants as usize
     }
 
     /// The first error, once nobody participates any more.
@@ -72,12 +61,14 @@ impl Participations {
 
 impl Work for Participations {
     fn stage(&mut self, task: u64, frame: &mut Vec<u8>) -> Result<usize> {
-        self.ticket.participant = task as u32;
-        codec::encode_plain_into(&self.ticket, frame)?;
+        codec::encode_plain_into(&(task, &self.job.ticket), frame)?;
         Ok(0)
     }
 
     fn accept(&mut self, _: u64, output: &[u8]) -> Result<()> {
+        if output.is_empty() {
+            return Ok(());
+        }
         if let Err(why) = codec::decode::<Result<(), String>>(output, Vec::new())? {
             let source = std::io::Error::other(why);
             self.fail(0, Error::System { what: "share memory with a worker", source });

@@ -57,13 +57,15 @@ impl Drop for Region {
 pub(crate) struct Wanted(Mutex<Vec<Weak<Region>>>);
 
 impl Wanted {
-    /// From now on this one too.
-    pub(crate) fn add(&self, region: &Arc<Region>) {
+    /// From now on these too.
+    pub(crate) fn add<'a>(&self, regions: impl Iterator<Item = &'a Arc<Region>>) {
         let mut wanted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |known: &Weak<Region>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(region));
-        if !wanted.iter().any(same) {
-            wanted.push(Arc::downgrade(region));
-            change();
+        for region in regions {
+            let same = |known: &Weak<Region>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(region));
+            if !wanted.iter().any(same) {
+                wanted.push(Arc::downgrade(region));
+                change();
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What tells a worker to participate in a bulk job.
 
+use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -9,27 +10,35 @@ use super::{
     job::{Job, Stretch},
     region::RegionId,
 };
-use crate::{TaskFn, Token};
+use crate::{SharedMemory, TaskFn, Token};
 
-/// A participation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Ticket {
-    pub(super) participant: u32,
-    pub(super) participants: u32,
+/// What a participant must know of a bulk job: [`Fields`], then the context.
+/// These are bytes as they lie in memory, since to encode them otherwise would
+/// take as long as a small job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ticket(Vec<u8>);
+
+/// What does not depend on the task's context. Region 0 is none.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Fields {
+    pub(super) participants: u64,
     /// The board's region.
     pub(super) board: u64,
     pub(super) task: Token,
-    pub(super) context: Vec<u8>,
-    pub(super) chunks: u32,
-    pub(super) is_timed: bool,
-    pub(super) input: Option<Part>,
+    pub(super) chunks: u64,
+    /// Whether chunks have deadlines.
+    pub(super) is_timed: u64,
+    /// Of region 0 if there is none.
+    pub(super) input: Part,
     pub(super) output: Part,
-    /// The region of the undo rooms.
-    pub(super) undo: Option<u64>,
+    /// The region of the undo rooms, or 0.
+    pub(super) undo: u64,
 }
 
 /// Where an array lies and how it is divided.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
 pub(super) struct Part {
     pub(super) region: u64,
     pub(super) stride: u64,
@@ -43,13 +52,19 @@ pub(crate) struct Participant {
 }
 
 impl Participant {
-    /// Who has an encoded ticket; an error is why it cannot participate.
+    /// Number `me` of those who have this encoded ticket; an error is why it
+    /// cannot participate.
     ///
     /// # Panics
     ///
     /// If the ticket makes no sense.
-    pub(crate) fn admit(ticket: &[u8]) -> Result<Self, String> {
-        postcard::from_bytes::<Ticket>(ticket).expect("a ticket").admit()
+    pub(crate) fn admit(me: u64, ticket: &[u8]) -> Result<Self, String> {
+        Ok(Self { job: Ticket(ticket.to_vec()).into_job()?, me: me as usize })
+    }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, me: u64, ticket: &[u8]) -> bool {
+        self.me as u64 == me && self.job.ticket.0 == ticket
     }
 
     /// Claims and executes chunks until there is nothing left.
@@ -63,34 +78,55 @@ impl Participant {
 }
 
 impl Ticket {
-    /// In a worker: participates. An error is why that was not possible.
+    pub(super) fn new(fields: &Fields, context: &[u8]) -> Self {
+        Self([bytemuck::bytes_of(fields), context].concat())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What all tasks share.
+    pub(super) fn context(&self) -> &[u8] {
+        &self.0[size_of::<Fields>()..]
+    }
+
+    fn fields(&self) -> Fields {
+        bytemuck::pod_read_unaligned(self.0.get(..size_of::<Fields>()).expect("a ticket"))
+    }
+
+    /// In a worker: participates as number `me`. An error is why that was not
+    /// possible.
     ///
     /// # Panics
     ///
     /// If the ticket makes no sense, or the board is damaged.
-    pub(super) fn redeem(self) -> Result<(), String> {
-        self.admit()?.participate();
+    pub(super) fn redeem(self, me: u64) -> Result<(), String> {
+        Participant { job: self.into_job()?, me: me as usize }.participate();
         Ok(())
     }
 
-    fn admit(self) -> Result<Participant, String> {
-        let memory = |region: u64| attic::find(RegionId(region));
-        let stretch = |part: Part| -> Result<Stretch, String> {
-            let (stride, len) = (part.stride as usize, part.len as usize);
-            let stretch = Stretch::new(memory(part.region)?, stride, len);
-            Ok(stretch.expect("the array lies in its region"))
-        };
-        let board = Board::over(memory(self.board)?, self.participants as usize);
-        let job = Job {
+    fn into_job(self) -> Result<Job, String> {
+        let fields = self.fields();
+        let board = Board::over(region(fields.board)?, fields.participants as usize);
+        Ok(Job {
             board: board.expect("the board lies in its region"),
-            task: TaskFn::from_token(self.task).expect("a task of this executable"),
-            input: self.input.map(stretch).transpose()?,
-            output: stretch(self.output)?,
-            undo: self.undo.map(memory).transpose()?,
-            chunks: self.chunks,
-            is_timed: self.is_timed,
-            context: self.context,
-        };
-        Ok(Participant { job, me: self.participant as usize })
+            task: TaskFn::from_token(fields.task).expect("a task of this executable"),
+            chunks: fields.chunks as u32,
+            is_timed: fields.is_timed != 0,
+            input: (fields.input.region != 0).then(|| stretch(fields.input)).transpose()?,
+            output: stretch(fields.output)?,
+            undo: (fields.undo != 0).then(|| region(fields.undo)).transpose()?,
+            ticket: self,
+        })
     }
+}
+
+fn region(id: u64) -> Result<SharedMemory, String> {
+    attic::find(RegionId(id))
+}
+
+fn stretch(part: Part) -> Result<Stretch, String> {
+    let stretch = Stretch::new(region(part.region)?, part.stride as usize, part.len as usize);
+    Ok(stretch.expect("the array lies in its region"))
 }

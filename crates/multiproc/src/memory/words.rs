@@ -75,24 +75,47 @@ impl<'a> Words<'a> {
     ///
     /// Panics if there is not room for all of them.
     pub(crate) fn write(self, offset: usize, from: &[u8]) {
-        self.write_by(offset, from, |word, at, bytes| {
+        let change = |word: &AtomicU64, at, bytes: &[u8]| {
             let changed = |old| Some(with(old, at, bytes));
             // It never gives up.
             let _ = word.fetch_update(Relaxed, Relaxed, changed);
-        });
+        };
+        self.write_by(offset, from, change, store);
     }
 
     /// The same where nobody else writes, which is cheaper. Others may read: the
     /// bytes of a word that stay are the same at any moment.
     pub(crate) fn write_alone(self, offset: usize, from: &[u8]) {
-        self.write_by(offset, from, |word, at, bytes| {
-            word.store(with(word.load(Relaxed), at, bytes), Relaxed);
-        });
+        let change = |word: &AtomicU64, at, bytes: &[u8]| {
+            store(word, with(word.load(Relaxed), at, bytes));
+        };
+        self.write_by(offset, from, change, store);
     }
 
-    /// `change` replaces some bytes of a word, from one of them on.
+    /// The same for what was written there before, perhaps: words that are what
+    /// they are to be are left alone, and with them the caches of others.
+    pub(crate) fn rewrite_alone(self, offset: usize, from: &[u8]) {
+        let put = |word: &AtomicU64, new| {
+            if word.load(Relaxed) != new {
+                word.store(new, Relaxed);
+            }
+        };
+        let change = |word: &AtomicU64, at, bytes: &[u8]| {
+            put(word, with(word.load(Relaxed), at, bytes));
+        };
+        self.write_by(offset, from, change, put);
+    }
+
+    /// `change` replaces some bytes of a word, from one of them on; `put` all
+    /// of them.
     #[inline]
-    fn write_by(self, offset: usize, from: &[u8], change: impl Fn(&AtomicU64, usize, &[u8])) {
+    fn write_by(
+        self,
+        offset: usize,
+        from: &[u8],
+        change: impl Fn(&AtomicU64, usize, &[u8]),
+        put: impl Fn(&AtomicU64, u64),
+    ) {
         // Pairs with the fence in `read`.
         fence(Release);
         let (head, rest) = from.split_at(head_len(offset, from.len()));
@@ -103,7 +126,7 @@ impl<'a> Words<'a> {
         let (whole, tail) = rest.as_chunks();
         let (words, after) = words.split_at(whole.len());
         for (bytes, word) in whole.iter().zip(words) {
-            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+            put(word, u64::from_ne_bytes(*bytes));
         }
         if !tail.is_empty() {
             change(&after[0], 0, tail);
@@ -114,6 +137,10 @@ impl<'a> Words<'a> {
 /// How many of `len` bytes lie before the next whole word.
 fn head_len(offset: usize, len: usize) -> usize {
     (offset.next_multiple_of(WORD) - offset).min(len)
+}
+
+fn store(word: &AtomicU64, value: u64) {
+    word.store(value, Relaxed);
 }
 
 /// A word with some of its bytes, from `at` on, replaced.

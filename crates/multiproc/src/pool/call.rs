@@ -334,9 +334,14 @@ impl<'p, T: Transport> Call<'p, T> {
 
 /// Bulk jobs of transports that share memory with the workers.
 impl<T: Transport> Call<'_, T> {
-    /// The pool's transport, and how many workers there are to be.
-    pub(crate) fn ask<R>(&self, ask: impl FnOnce(&T, usize) -> R) -> R {
-        self.pool.shared.look(|core| ask(&core.transport, core.config.workers.get()))
+    /// The pool's.
+    pub(crate) fn transport(&self) -> &T {
+        &self.pool.shared.transport
+    }
+
+    /// How many there are to be.
+    pub(crate) fn workers(&self) -> usize {
+        self.pool.shared.workers
     }
 
     /// How often a task is begun again whose worker died while it ran, and

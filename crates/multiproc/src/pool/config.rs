@@ -61,14 +61,14 @@ pub(super) struct Config {
     pub(super) caller_helps: bool,
 }
 
-/// Looks at an empty stream before sleeping.
+/// For how long an empty stream is looked at before sleeping.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spins {
-    pub(super) worker: u32,
-    pub(super) parent: u32,
+    pub(super) worker: Duration,
+    pub(super) parent: Duration,
     /// Of somebody who waits for one worker while no more than those work for
     /// whom there are cores.
-    pub(super) caller: u32,
+    pub(super) caller: Duration,
     /// How many cores there are.
     pub(super) cores: usize,
 }
@@ -87,16 +87,15 @@ pub(super) struct Progress {
     pub(super) tell: Arc<dyn Fn(&Statistics) + Send + Sync>,
 }
 
-/// A worker or parent that waits looks this often before it sleeps, if there
-/// is a core to spare: some 50 µs, about what waking a sleeper costs, so that
-/// waiting never costs more than twice the best that could have been done
-/// (Karlin et al., "Competitive randomized algorithms for nonuniform
-/// problems", 1990).
-const SPIN_WITH_CORES_TO_SPARE: u32 = 2_000;
+/// A worker or parent that waits looks for so long before it sleeps, if there
+/// is a core to spare: about what waking a sleeper costs, so that waiting never
+/// costs more than twice the best that could have been done (Karlin et al.,
+/// "Competitive randomized algorithms for nonuniform problems", 1990).
+const SPIN_WITH_CORES_TO_SPARE: Duration = Duration::from_micros(50);
 
-/// Otherwise a worker looks for some 5 µs, which bridges back-to-back jobs
-/// and is less than a time slice by far.
-const SPIN_WITHOUT: u32 = 200;
+/// Otherwise a worker looks for so long, which bridges back-to-back jobs and is
+/// less than a time slice by far.
+const SPIN_WITHOUT: Duration = Duration::from_micros(5);
 
 impl Spins {
     /// For so many workers on the processors that there are.
@@ -107,9 +106,9 @@ impl Spins {
         }
         let (worker, parent) = match workers.cmp(&cpu_count()) {
             std::cmp::Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
-            std::cmp::Ordering::Equal => (SPIN_WITHOUT, 0),
+            std::cmp::Ordering::Equal => (SPIN_WITHOUT, Duration::ZERO),
             // A spinner would hold up the work that it waits for.
-            std::cmp::Ordering::Greater => (0, 0),
+            std::cmp::Ordering::Greater => (Duration::ZERO, Duration::ZERO),
         };
         Self { worker, parent, caller: SPIN_WITH_CORES_TO_SPARE, cores }
     }
@@ -127,8 +126,8 @@ impl Config {
         self.workers.get() - usize::from(self.caller_helps && self.workers.get() > 1)
     }
 
-    /// How often the worker in `seat` looks for work before it sleeps.
-    fn spins_of(&self, seat: usize) -> u32 {
+    /// For how long the worker in `seat` looks for work before it sleeps.
+    fn spin_of(&self, seat: usize) -> Duration {
         // While the caller is awake it has the core of the worker that it
         // stands in for.
         let has_own_core = self.caller_helps && self.workers.get() <= self.spins.cores;
@@ -154,7 +153,7 @@ impl Config {
             transport_descriptors: streams.len(),
             initialiser: self.initialiser.as_ref().map(|hook| hook.token).zip(argument),
             exit_hook: self.exit_hook,
-            spin: self.spins_of(seat),
+            spin: self.spin_of(seat),
             writes_at_once: self.policy.at_most_once,
             wants_backtraces: self.wants_backtraces,
             memory_cap: self.memory_cap,

@@ -8,14 +8,27 @@ use super::{
     function::{Argument, CallFn},
     status::Tag,
 };
-use crate::{TaskPanic, Token, bulk::Participant, ring::SLOT_BYTES};
+use crate::{TaskPanic, Token, bulk::Participant, codec, ring::SLOT_BYTES};
 
 /// What a question begins with.
 pub(super) mod ask {
     /// A token and an encoded argument follow.
     pub(in crate::pool) const CALL: u64 = 1;
-    /// An encoded ticket follows.
+    /// The number of a participant and an encoded ticket follow.
     pub(in crate::pool) const PARTICIPATE: u64 = 2;
+
+    /// The question whether number `me` will participate, which must fit.
+    pub(in crate::pool) fn participate<'a>(
+        me: usize,
+        ticket: &[u8],
+        into: &'a mut [u8; super::SLOT_BYTES],
+    ) -> &'a [u8] {
+        into[..8].copy_from_slice(&PARTICIPATE.to_ne_bytes());
+        into[8..16].copy_from_slice(&(me as u64).to_ne_bytes());
+        let end = 16 + ticket.len();
+        into[16..end].copy_from_slice(ticket);
+        &into[..end]
+    }
 }
 
 /// What an answer begins with; the rest follows.
@@ -36,8 +49,8 @@ pub(super) const ANSWER_HEADER: usize = 16;
 pub(crate) struct Errands {
     /// The last function that was called: the next is most often the same.
     call: Option<(Token, CallFn)>,
-    /// The last bulk job that it has participated in, and its ticket.
-    participant: Option<(Vec<u8>, Participant)>,
+    /// The last bulk job that it has participated in.
+    participant: Option<Participant>,
     answer: Vec<u8>,
 }
 
@@ -116,27 +129,24 @@ impl Errands {
         Ok(())
     }
 
-    fn participate(&mut self, ticket: &[u8]) -> Result<(), Failure> {
-        let is_known = self.participant.as_ref().is_some_and(|(known, _)| known == ticket);
-        if !is_known {
-            self.participant = None;
-            match Participant::admit(ticket) {
-                Ok(participant) => self.participant = Some((ticket.to_vec(), participant)),
-                Err(why) => {
-                    self.tell(&Err(why));
-                    return Ok(());
-                }
+    fn participate(&mut self, question: &[u8]) -> Result<(), Failure> {
+        let (me, ticket) = split(question);
+        let known = self.participant.take().filter(|known| known.is(me, ticket));
+        let outcome = match known.map_or_else(|| Participant::admit(me, ticket), Ok) {
+            Ok(participant) => {
+                let participant = self.participant.insert(participant);
+                TaskPanic::catch(|| participant.participate())?;
+                Ok(())
             }
+            Err(why) => Err(why),
+        };
+        // Nothing is said of what went well: a small job takes no longer than
+        // to say so.
+        if outcome.is_err() {
+            codec::encode_plain_into::<Result<(), String>>(&outcome, &mut self.answer)
+                .expect("texts can be encoded");
         }
-        let (_, participant) = self.participant.as_ref().expect("it was admitted");
-        TaskPanic::catch(|| participant.participate())?;
-        self.tell(&Ok(()));
         Ok(())
-    }
-
-    fn tell(&mut self, outcome: &Result<(), String>) {
-        let text = postcard::to_stdvec(outcome).expect("texts can be encoded");
-        self.answer.extend_from_slice(&text);
     }
 }
 

@@ -6,6 +6,8 @@
 //! without the lock. Should the worker die meanwhile, whoever leads finds that
 //! as always, and leaves word.
 
+use std::{thread, time::Duration};
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
     frame::Failure,
     function::CallFn,
     jobs::guard,
-    patience::looks,
+    patience::look_for,
     shared::Shared,
     transport::Transport,
     value,
@@ -32,8 +34,10 @@ pub(crate) struct Posted {
     pub(super) seat: usize,
     /// The worker's process id.
     pub(super) pid: i32,
-    /// How often its end is looked for before sleeping.
-    pub(super) looks: u32,
+    /// For how long its end is looked for before sleeping.
+    pub(super) spin: Duration,
+    /// When it was called off, whether it had been begun.
+    pub(super) was_begun: Option<bool>,
 }
 
 /// As long as this lives the workers of its pool look for work all the time
@@ -60,9 +64,14 @@ impl<T: Transport> Drop for Hot<'_, T> {
 }
 
 impl Posted {
-    /// Wakes the worker if it sleeps.
-    pub(crate) fn wake(&self) {
-        self.window.wake();
+    /// Wakes the worker if it sleeps; whether it has.
+    pub(crate) fn wake(&self) -> bool {
+        self.window.wake()
+    }
+
+    /// Whether it had been begun when it was called off.
+    pub(crate) fn was_begun(&self) -> bool {
+        self.was_begun == Some(true)
     }
 
     #[inline]
@@ -75,10 +84,8 @@ impl<T: Transport> Shared<T> {
     /// Waits until the errand is done, or nobody is going to do it; whether it
     /// is the former.
     fn await_errand(&self, posted: &Posted) -> bool {
-        for _ in 0..posted.looks {
-            if looks(|| posted.is_done().then_some(())).is_some() {
-                return true;
-            }
+        if look_for(posted.spin, || posted.is_done().then_some(())).is_some() {
+            return true;
         }
         self.wait(None, |core| posted.is_done() || core.has_lost(posted));
         posted.is_done()
@@ -147,7 +154,11 @@ impl<T: Transport> Call<'_, T> {
         let shared = &self.pool.shared;
         let posted = shared.look(|core| core.post_to_one(&question))?;
         let (pid, seat) = (posted.pid, posted.seat);
-        posted.wake();
+        if posted.wake() {
+            // The system may have put it behind this thread, which has nothing
+            // to do before it answers.
+            thread::yield_now();
+        }
         let name = || shared.look(|core| core.config.name_of(seat));
         let read = |answer: &[u8]| {
             let output = output_of(answer, pid, name)?;
@@ -166,28 +177,28 @@ impl<T: Transport> Call<'_, T> {
 
     /// Whether the caller helps with bulk jobs of these chunks.
     pub(crate) fn helps(&self) -> bool {
-        T::HAS_ERRANDS
-            && !self.policy.is_timed()
-            && self.pool.shared.look(|core| core.config.caller_helps)
+        T::HAS_ERRANDS && !self.policy.is_timed() && self.pool.shared.caller_helps
     }
 
     /// Has the workers in the seats before `seats` that have nothing else to do
-    /// participate in `work`, with the ticket for their seat. They are not
-    /// woken. The work comes back if there are none.
+    /// participate in `work`, as number so and so. They are not woken. The work
+    /// comes back if there are none.
     pub(crate) fn post_to_many<W: Work>(
         &self,
         work: Box<W>,
         seats: usize,
-        ticket: impl FnMut(usize, &mut Vec<u8>),
+        ticket: &[u8],
     ) -> Result<Vec<Posted>, Box<W>> {
         self.pool.shared.look(|core| core.post_to_many(work, seats, ticket))
     }
 
     /// Waits until none of them participates any more; those that have not
     /// begun never will.
-    pub(crate) fn call_off(&self, posted: &[Posted]) {
-        for one in posted {
-            if !one.window.revoke(one.errand) {
+    pub(crate) fn call_off(&self, posted: &mut [Posted]) {
+        for one in posted.iter_mut().filter(|one| one.was_begun.is_none()) {
+            let was_begun = !one.window.revoke(one.errand);
+            one.was_begun = Some(was_begun);
+            if was_begun {
                 self.pool.shared.await_errand(one);
             }
         }

@@ -59,7 +59,7 @@ pub use self::{
 pub(crate) use self::{
     errand::Errands,
     express::Posted,
-    patience::looks,
+    patience::look_for,
     work::{Failures, Loss, Work},
     worker::own_status,
 };

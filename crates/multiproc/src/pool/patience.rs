@@ -1,5 +1,10 @@
 //! Looking a while before sleeping, as long as that pays.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 /// Whether looking for something before sleeping on it has paid of late.
 ///
 /// To be woken costs some 20 µs if it is from a sleep on another core, so
@@ -9,11 +14,13 @@
 /// time, up to 256.
 ///
 /// ```
+/// # use std::time::Duration;
 /// let mut patience = multiproc::pool::Patience::default();
-/// assert!(patience.look(10, || true));
-/// assert!(!patience.look(10, || false));
-/// assert!(!patience.look(10, || unreachable!("the last look was in vain")));
-/// assert!(patience.look(10, || true));
+/// let a_while = Duration::from_micros(50);
+/// assert!(patience.look(a_while, || true));
+/// assert!(!patience.look(a_while, || false));
+/// assert!(!patience.look(a_while, || unreachable!("the last look was in vain")));
+/// assert!(patience.look(a_while, || true));
 /// ```
 #[derive(Debug, Default)]
 pub struct Patience {
@@ -27,23 +34,55 @@ pub struct Patience {
 const MOST_WITHOUT: u32 = 256;
 
 impl Patience {
-    /// Looks so many times, with a pause behind each, until it `is_there`;
-    /// whether it is. Or does not look at all.
-    pub fn look(&mut self, times: u32, mut is_there: impl FnMut() -> bool) -> bool {
-        if self.without > 0 || times == 0 {
+    /// Looks for so long until it `is_there`; whether it is. Or does not look
+    /// at all.
+    pub fn look(&mut self, limit: Duration, mut is_there: impl FnMut() -> bool) -> bool {
+        if self.without > 0 || limit.is_zero() {
             self.without = self.without.saturating_sub(1);
             return false;
         }
-        for _ in 0..times {
-            if is_there() {
-                self.last = 0;
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        self.last = (2 * self.last).clamp(1, MOST_WITHOUT);
+        let is_there = look_for(limit, || is_there().then_some(())).is_some();
+        self.last = if is_there { 0 } else { (2 * self.last).clamp(1, MOST_WITHOUT) };
         self.without = self.last;
-        false
+        is_there
+    }
+}
+
+/// Whoever looks gives way now and then: what it waits for may be waiting for
+/// this very core, where the system likes to put those who are woken.
+const BETWEEN_YIELDS: Duration = Duration::from_micros(5);
+
+/// Looks until there is something, for so long.
+#[inline]
+pub(crate) fn look_for<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    if limit.is_zero() {
+        return None;
+    }
+    match looks(&mut look) {
+        None => look_on(limit, look),
+        found => found,
+    }
+}
+
+#[cold]
+fn look_on<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    let (mut last_yield, mut batch) = (begun, 1);
+    loop {
+        if let Some(found) = (0..batch).find_map(|_| looks(&mut look)) {
+            return Some(found);
+        }
+        let now = Instant::now();
+        if now - begun >= limit {
+            return None;
+        }
+        if now - last_yield >= BETWEEN_YIELDS {
+            thread::yield_now();
+            last_yield = now;
+        } else {
+            // The clock costs as much as some looks.
+            batch += batch;
+        }
     }
 }
 
@@ -51,7 +90,7 @@ impl Patience {
 /// 50 ns on many processors, half as long as a hand-over between cores: whoever
 /// pauses before every look notices late.
 #[inline]
-pub(crate) fn looks<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+fn looks<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     std::hint::spin_loop();
     (0..8).find_map(|_| look())
 }
@@ -65,7 +104,7 @@ mod tests {
         let mut has_looked = false;
         let mut waits = 0;
         loop {
-            patience.look(3, || {
+            patience.look(Duration::from_nanos(1), || {
                 has_looked = true;
                 is_there
             });

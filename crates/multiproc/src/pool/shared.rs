@@ -28,6 +28,11 @@ use crate::{Error, EventFd, Result, polling::poll_timeout, process};
 
 /// A pool's workers and jobs, among all that have to do with it.
 pub(super) struct Shared<T: Transport> {
+    pub(super) transport: Arc<T>,
+    /// How many workers there are to be, and whether the caller does the work
+    /// of one: what many ask, and never changes.
+    pub(super) workers: usize,
+    pub(super) caller_helps: bool,
     state: Mutex<State<T>>,
     /// Something was finished, or nobody leads.
     turn: Condvar,
@@ -53,15 +58,19 @@ impl<T: Transport> Shared<T> {
     /// Starts the workers and returns when every one is ready.
     pub(super) fn start(config: Config) -> Result<Arc<Self>> {
         let deadline = Instant::now().checked_add(config.start_timeout);
+        let (workers, caller_helps) = (config.workers.get(), config.caller_helps);
+        let core = Core::start(config)?;
+        let transport = Arc::clone(&core.transport);
         let state = State {
-            core: Core::start(config)?,
+            core,
             is_led: false,
             followers: 0,
             is_wanted: false,
             driver: None,
             told_at: Instant::now(),
         };
-        let shared = Self { state: Mutex::new(state), turn: Condvar::new(), bell: EventFd::new()? };
+        let (state, turn, bell) = (Mutex::new(state), Condvar::new(), EventFd::new()?);
+        let shared = Self { transport, workers, caller_helps, state, turn, bell };
         shared.wait(deadline, |core| core.has_started());
         shared.with(Core::open)?;
         Ok(Arc::new(shared))

@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{BorrowedFd, OwnedFd},
+    time::Duration,
 };
 
 use crate::{Result, ring::Window};
@@ -99,10 +100,6 @@ pub trait Stream: Send {
         true
     }
 
-    /// What a look for [news](Self::has_news) costs, where a look at memory
-    /// costs 1: some 25 ns with the pause behind it.
-    const LOOK_COST: u32;
-
     /// Whether there is something to read. Whoever can spare a core looks a
     /// while before it sleeps.
     fn has_news(&self) -> bool;
@@ -166,7 +163,6 @@ pub trait Port: io::Read + io::Write {
     /// those to short tasks are gathered.
     const WRITES_ARE_CHEAP: bool;
 
-    /// For how many looks at an empty stream the worker spins before it
-    /// sleeps, if one costs no more than a look at memory.
-    fn set_spin(&mut self, looks: u32);
+    /// For how long the worker looks at an empty stream before it sleeps.
+    fn set_spin(&mut self, limit: Duration);
 }

@@ -5,6 +5,7 @@ use std::{
     mem,
     os::fd::OwnedFd,
     sync::{PoisonError, RwLock},
+    time::Duration,
 };
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -36,8 +37,8 @@ pub(crate) struct Orders {
     /// The rest of the descriptors is the argument's.
     pub(crate) initialiser: Option<(Token, Vec<u8>)>,
     pub(crate) exit_hook: Option<Token>,
-    /// Looks at an empty stream before it sleeps.
-    pub(crate) spin: u32,
+    /// For how long it looks at an empty stream before it sleeps.
+    pub(crate) spin: Duration,
     /// Whether every reply is to be written before the next task is begun.
     pub(crate) writes_at_once: bool,
     pub(crate) wants_backtraces: bool,

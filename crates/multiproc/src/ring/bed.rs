@@ -53,15 +53,17 @@ impl Bed {
     }
 
     /// Wakes the worker if it sleeps for one of `needs`, after what it waits
-    /// for was done. For the parent.
-    pub(super) fn wake(&self, needs: &[Need]) {
+    /// for was done; whether it has. For the parent.
+    pub(super) fn wake(&self, needs: &[Need]) -> bool {
         // Pairs with the fence in `sleep_until`.
         fence(SeqCst);
         let now = self.0.load(Relaxed);
         // By whoever changes it, so that one sleep costs one system call.
         let sleeps = needs.iter().any(|&need| need as u32 == now);
-        if sleeps && self.0.compare_exchange(now, AWAKE, Relaxed, Relaxed).is_ok() {
+        let wakes = sleeps && self.0.compare_exchange(now, AWAKE, Relaxed, Relaxed).is_ok();
+        if wakes {
             futex::wake_all(&self.0);
         }
+        wakes
     }
 }

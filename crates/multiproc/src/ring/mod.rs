@@ -35,8 +35,8 @@ pub struct SharedMemoryRings {
 
 impl SharedMemoryRings {
     /// What bulk jobs need of the pool.
-    pub(crate) fn halls(&self) -> Arc<Halls> {
-        Arc::clone(&self.halls)
+    pub(crate) fn halls(&self) -> &Halls {
+        &self.halls
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     io::{self, Read, Write},
     os::fd::OwnedFd,
     sync::atomic::Ordering::{Acquire, Relaxed, Release},
+    time::Duration,
 };
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, EventFd, Result, SharedMemory,
-    pool::{Errands, Port, looks},
+    pool::{Errands, Port, look_for},
 };
 
 /// The worker's side of its rings.
@@ -30,10 +31,15 @@ pub struct RingPort {
     mailbox: Mailbox,
     /// Bytes written since the parent was last woken if it slept.
     unflushed: usize,
-    /// Looks before it sleeps.
-    spin: u32,
+    /// For how long it looks before it sleeps.
+    spin: Duration,
     errands: Errands,
+    /// Room for what an errand is about.
+    question: [u8; SLOT_BYTES],
 }
+
+/// A hot worker looks this long before it asks whether it still is.
+const HOT_SPELL: Duration = Duration::from_micros(100);
 
 /// What a worker that waits for requests finds.
 enum Find {
@@ -55,8 +61,9 @@ impl RingPort {
             doorbell: EventFd::from_descriptor(doorbell),
             mailbox: Mailbox::new(mailbox),
             unflushed: 0,
-            spin: 0,
+            spin: Duration::ZERO,
             errands: Errands::default(),
+            question: [0; SLOT_BYTES],
         })
     }
 
@@ -83,24 +90,33 @@ impl RingPort {
 
     /// Does what the parent wants done past the rings, if it still does.
     fn run_errand(&mut self, errand: Errand) -> io::Result<()> {
-        let rings = self.rings.clone();
-        let slot = &rings.header().slot;
-        let mut question = [0; SLOT_BYTES];
-        if let Some(question) = slot.take(errand, &mut question) {
+        let header = self.rings.header();
+        let slot = &header.slot;
+        if let Some(question) = slot.take(errand, &mut self.question) {
             // What it is about was posted before.
-            self.collect_mail()?;
+            if self.mailbox.collect(header.posted.load(Relaxed))? {
+                self.errands.forget_memory();
+            }
             self.errands.run(question);
             match self.errands.take_large(errand) {
                 None => slot.finish(errand, self.errands.answer()),
-                Some((frame, in_slot)) => {
-                    // Replies are written whole, so it may come between any two.
-                    frame.iter().try_for_each(|part| self.write_all(part))?;
-                    self.flush()?;
-                    slot.finish(errand, &in_slot);
-                }
+                Some(large) => self.finish_large(errand, &large)?,
             }
             self.ring(NEWS);
         }
+        Ok(())
+    }
+
+    /// Answers with what does not fit into the slot.
+    fn finish_large(
+        &mut self,
+        errand: Errand,
+        (frame, in_slot): &([Vec<u8>; 2], Vec<u8>),
+    ) -> io::Result<()> {
+        // Replies are written whole, so it may come between any two.
+        frame.iter().try_for_each(|part| self.write_all(part))?;
+        self.flush()?;
+        self.rings.header().slot.finish(errand, in_slot);
         Ok(())
     }
 
@@ -115,17 +131,15 @@ impl RingPort {
             return Ok(found);
         }
         self.flush()?;
-        for _ in 0..self.spin {
-            if let Some(found) = looks(|| attempt(self)) {
-                return Ok(found);
-            }
+        if let Some(found) = look_for(self.spin, || attempt(self)) {
+            return Ok(found);
         }
         let rings = self.rings.clone();
         let header = rings.header();
         let is_hot = || header.is_hot.load(Relaxed) != 0;
         loop {
             while is_hot() {
-                if let Some(found) = looks(|| attempt(self)) {
+                if let Some(found) = look_for(HOT_SPELL, || attempt(self)) {
                     return Ok(found);
                 }
             }
@@ -224,7 +238,7 @@ impl Write for RingPort {
 impl Port for RingPort {
     const WRITES_ARE_CHEAP: bool = true;
 
-    fn set_spin(&mut self, looks: u32) {
-        self.spin = looks;
+    fn set_spin(&mut self, limit: Duration) {
+        self.spin = limit;
     }
 }

@@ -119,7 +119,7 @@ impl Slot {
 
     fn write(&self, bytes: &[u8]) {
         self.len.store(bytes.len() as u64, Relaxed);
-        Words::new(&self.bytes).write_alone(0, bytes);
+        Words::new(&self.bytes).rewrite_alone(0, bytes);
     }
 
     /// What was asked, or answered.

@@ -58,9 +58,9 @@ impl Window {
         self.0.header().slot.read(into)
     }
 
-    /// Wakes the worker if it sleeps.
-    pub(crate) fn wake(&self) {
-        self.0.header().bed.wake(&[Need::Requests]);
+    /// Wakes the worker if it sleeps; whether it has.
+    pub(crate) fn wake(&self) -> bool {
+        self.0.header().bed.wake(&[Need::Requests])
     }
 }
 
@@ -156,8 +156,6 @@ impl TransportStream for RingStream {
         self.is_bell_armed = !is_ready;
         !is_ready
     }
-
-    const LOOK_COST: u32 = 1;
 
     fn has_news(&self) -> bool {
         self.replies.has_news(self.lane(Direction::Replies))

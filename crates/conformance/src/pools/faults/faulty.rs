@@ -133,8 +133,8 @@ impl<P: Port> FaultyPort<P> {
 impl<P: Port> Port for FaultyPort<P> {
     const WRITES_ARE_CHEAP: bool = P::WRITES_ARE_CHEAP;
 
-    fn set_spin(&mut self, looks: u32) {
-        self.port().set_spin(looks);
+    fn set_spin(&mut self, limit: Duration) {
+        self.port().set_spin(limit);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Errands: who can be given one, and what becomes of those of workers that die.
 
+use std::time::Duration;
+
 use super::Core;
 use crate::{
     Error, Result,
@@ -73,24 +75,19 @@ impl<T: Transport> Core<T> {
         &mut self,
         work: Box<W>,
         seats: usize,
-        mut ticket: impl FnMut(usize, &mut Vec<u8>),
+        ticket: &[u8],
     ) -> Result<Vec<Posted>, Box<W>> {
-        if !self.is_calm() || self.errands.bulk.is_some() {
+        let fits = ticket.len() + 2 * size_of::<u64>() <= SLOT_BYTES;
+        if !fits || !self.is_calm() || self.errands.bulk.is_some() {
             return Err(work);
         }
-        let (mut posted, mut question) = (Vec::with_capacity(seats), Vec::with_capacity(256));
+        let (mut posted, mut question) = (Vec::with_capacity(seats), [0; SLOT_BYTES]);
         for index in 0..self.members.len() {
             let member = &self.members[index];
-            if member.seat >= seats || !member.is_free() {
-                continue;
+            if member.seat < seats && member.is_free() {
+                let question = ask::participate(member.seat, ticket, &mut question);
+                posted.extend(self.post_to(index, question));
             }
-            question.clear();
-            question.extend_from_slice(&ask::PARTICIPATE.to_ne_bytes());
-            ticket(member.seat, &mut question);
-            if question.len() > SLOT_BYTES {
-                break;
-            }
-            posted.extend(self.post_to(index, &question));
         }
         if posted.is_empty() {
             return Err(work);
@@ -113,8 +110,8 @@ impl<T: Transport> Core<T> {
         let (seat, pid) = (member.seat, member.child.pid());
         let busy = self.members.iter().filter(|member| !member.is_free()).count();
         let spins = self.config.spins;
-        let looks = if busy < spins.cores { spins.caller } else { 0 };
-        Some(Posted { window, errand, seat, pid, looks })
+        let spin = if busy < spins.cores { spins.caller } else { Duration::ZERO };
+        Some(Posted { window, errand, seat, pid, spin, was_begun: None })
     }
 
     /// Keeps an answer that came through a stream until it is fetched.

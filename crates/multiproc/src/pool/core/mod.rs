@@ -9,7 +9,10 @@ mod healing;
 mod sleeping;
 mod statistics;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub(super) use self::sleeping::Sleep;
 use self::{errands::ErrandTable, healing::Dying, statistics::Tallies};
@@ -29,7 +32,7 @@ use crate::{
 /// The workers, the streams to them, and what they are to do.
 pub(super) struct Core<T: Transport> {
     pub(super) config: Config,
-    pub(super) transport: T,
+    pub(super) transport: Arc<T>,
     /// Until the pool ends.
     starter: Option<Starter>,
     members: Vec<Member<T::Stream>>,
@@ -69,7 +72,7 @@ impl<T: Transport> Core<T> {
     /// Starts the workers, which are not ready yet.
     pub(super) fn start(config: Config) -> Result<Self> {
         let mut core = Self {
-            transport: T::new()?,
+            transport: Arc::new(T::new()?),
             starter: Some(Starter::new(config.start_method)?),
             pauses: vec![None; config.workers.get()],
             config,

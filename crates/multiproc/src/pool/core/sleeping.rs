@@ -95,8 +95,8 @@ impl<T: Transport> Core<T> {
         if busy.is_empty() {
             return true;
         }
-        let looks = self.config.spins.parent / T::Stream::LOOK_COST;
-        !self.patience.look(looks, || busy.iter().any(|member| member.lane.stream().has_news()))
+        let limit = self.config.spins.parent;
+        !self.patience.look(limit, || busy.iter().any(|member| member.lane.stream().has_news()))
     }
 
     /// When somebody must look even if nothing happens.

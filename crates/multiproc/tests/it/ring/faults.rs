@@ -90,7 +90,7 @@ fn what_a_killed_worker_has_written_can_be_read_wherever_it_was_killed() {
 #[test]
 fn a_worker_can_be_killed_while_it_sleeps() {
     with_every_start_method(|method| {
-        let entry = EntryPoint::new(|inheritance| echo(port(inheritance), 0));
+        let entry = EntryPoint::new(|inheritance| echo(port(inheritance), Duration::ZERO));
         let mut worker = Worker::start(method, entry);
         worker.until_it_sleeps();
         worker.child.kill();
@@ -134,7 +134,7 @@ fn a_worker_does_not_outlive_its_parent_asleep() {
         // Whether it lives is looked at by whoever ends this test.
         let has_begun = multiproc::Event::new().unwrap();
         let parent = |(method, has_begun): (u8, multiproc::Event)| {
-            let entry = EntryPoint::new(|inheritance| echo(port(inheritance), 0));
+            let entry = EntryPoint::new(|inheritance| echo(port(inheritance), Duration::ZERO));
             let worker = Worker::start(StartMethod::ALL[method as usize], entry);
             worker.until_it_sleeps();
             has_begun.set();

@@ -3,7 +3,10 @@
 mod faults;
 mod streams;
 
-use std::{io::Write, time::Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use multiproc::{
     Child, EntryPoint, Inheritance, RingPort, RingStream, SharedMemoryRings, StartMethod,
@@ -119,8 +122,8 @@ fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(byte).collect()
 }
 
-/// A worker that writes back what it reads, after it has looked `spin` times.
-fn echo(mut port: RingPort, spin: u32) {
+/// A worker that writes back what it reads, after it has looked for so long.
+fn echo(mut port: RingPort, spin: Duration) {
     use std::io::Read;
     port.set_spin(spin);
     let mut buffer = vec![0; 20_000];

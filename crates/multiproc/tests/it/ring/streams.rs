@@ -1,6 +1,9 @@
 //! What arrives, and who is woken.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use multiproc::{
     EntryPoint, SharedMemoryRings, StartMethod,
@@ -40,9 +43,10 @@ fn exchange(mut worker: Worker, total: usize) {
 #[test]
 fn bytes_in_pieces_of_any_length_come_back_whole() {
     with_every_start_method(|method| {
-        let asleep = EntryPoint::new(|inheritance| echo(port(inheritance), 0));
+        let asleep = EntryPoint::new(|inheritance| echo(port(inheritance), Duration::ZERO));
         exchange(Worker::start(method, asleep), 3 << 20);
-        let awake = EntryPoint::new(|inheritance| echo(port(inheritance), 2_000));
+        let awake =
+            EntryPoint::new(|inheritance| echo(port(inheritance), Duration::from_micros(50)));
         exchange(Worker::start(method, awake), 3 << 20);
     });
 }
@@ -50,7 +54,7 @@ fn bytes_in_pieces_of_any_length_come_back_whole() {
 #[test]
 fn a_sleeping_worker_is_woken_for_a_request_and_a_sleeping_parent_for_its_reply() {
     with_every_start_method(|method| {
-        let entry = EntryPoint::new(|inheritance| echo(port(inheritance), 0));
+        let entry = EntryPoint::new(|inheritance| echo(port(inheritance), Duration::ZERO));
         let mut worker = Worker::start(method, entry);
         for round in 0..100u8 {
             worker.until_it_sleeps();
@@ -86,7 +90,7 @@ fn a_message_longer_than_the_ring_flows_while_its_reader_sleeps_in_between() {
 #[test]
 fn nobody_rings_while_the_parent_is_awake() {
     in_a_process_of_its_own(|| {
-        let entry = EntryPoint::new(|inheritance| echo(port(inheritance), 0));
+        let entry = EntryPoint::new(|inheritance| echo(port(inheritance), Duration::ZERO));
         let mut worker = Worker::start(StartMethod::ForkServer, entry);
         let is_rung = |worker: &Worker| {
             let mut fds = [PollFd::new(worker.rings.doorbell().unwrap(), PollFlags::POLLIN)];
