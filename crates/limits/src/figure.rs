@@ -5,8 +5,8 @@ use crate::{
     goal::{Goal, Unit},
     idle, kernels, payload, single_calls, small_jobs,
     stage::Stage,
-    start_up, storm,
-    trouble::{Result, Trouble},
+    start_up, storm, supervision,
+    trouble::Result,
 };
 
 /// A number that the pools are to reach.
@@ -253,7 +253,7 @@ pub static FIGURES: &[Figure] = &[
         "supervision on ÷ off, tasks of 100 ns",
         at_most(1.03),
         (TASK, 6.0),
-        supervision,
+        supervision::on_against_off,
     ),
     figure(
         "kill-storm",
@@ -263,10 +263,6 @@ pub static FIGURES: &[Figure] = &[
         storm::failures,
     ),
 ];
-
-fn supervision(_: &mut Stage<'_>) -> Result<()> {
-    Err(Trouble::lacking("multiproc has no build without supervision to compare with"))
-}
 
 #[cfg(test)]
 mod tests {

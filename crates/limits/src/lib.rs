@@ -30,6 +30,7 @@ mod small_jobs;
 mod stage;
 mod start_up;
 mod storm;
+mod supervision;
 pub mod table;
 mod task;
 mod trouble;

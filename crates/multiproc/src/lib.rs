@@ -118,6 +118,7 @@ mod descriptors;
 mod error;
 mod event_fd;
 mod futex;
+mod looking;
 mod manager;
 mod memory;
 mod polling;

@@ -7,4 +7,5 @@ pub(crate) mod intrinsics;
 pub(crate) mod join_tree;
 pub(crate) mod python;
 pub(crate) mod rayon;
+pub(crate) mod sampler;
 pub(crate) mod scoped;

@@ -5,9 +5,12 @@
 use std::time::Duration;
 
 use super::word::Word;
-use crate::atomic::{
-    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
-    fence,
+use crate::{
+    atomic::{
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+        fence,
+    },
+    pool::IS_SUPERVISED,
 };
 
 /// One participant's part of the protocol. All bytes zero: nothing to do.
@@ -126,7 +129,9 @@ impl Lease<'_> {
         let chunk = self.next;
         // Release: after all that was done of the last chunk. For a dead owner
         // program order is what counts; the compiler must keep it.
-        self.claims.own.current.store(u64::from(chunk) + 1, Release);
+        if IS_SUPERVISED {
+            self.claims.own.current.store(u64::from(chunk) + 1, Release);
+        }
         if self.claims.open.wanted.load(Relaxed) != 0 {
             self.give_rest_back();
         }

@@ -32,7 +32,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// A pool in the making.
 #[must_use = "it builds nothing before `build()`"]
 pub struct Builder<T> {
-    workers: usize,
+    workers: Option<usize>,
     /// `None`: by the default.
     start_method: Option<StartMethod>,
     pinning: Pinning,
@@ -61,7 +61,7 @@ impl<T: Transport> Default for Builder<T> {
             caller_helps: false,
         };
         Self {
-            workers: cpu_count().get(),
+            workers: None,
             start_method: None,
             pinning: Pinning::None,
             config,
@@ -75,7 +75,7 @@ impl<T: Transport> Builder<T> {
     /// Worker processes; by default as many as there are processors that this
     /// process can use, affinity and cgroup quota counted.
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
+        self.workers = Some(workers);
         self
     }
 
@@ -239,8 +239,12 @@ impl<T: Transport> Builder<T> {
     /// Nothing is left then.
     pub fn build(self) -> Result<Pool<T>> {
         let mut config = self.config;
-        config.workers = NonZeroUsize::new(self.workers).ok_or(Error::NoWorkers)?;
-        config.spins = Spins::of(config.workers, config.waiting);
+        let cores = cpu_count();
+        config.workers = match self.workers {
+            Some(workers) => NonZeroUsize::new(workers).ok_or(Error::NoWorkers)?,
+            None => cores,
+        };
+        config.spins = Spins::of(config.workers, cores, config.waiting);
         config.start_method = self.start_method.unwrap_or_else(settle_default);
         if config.policy.at_most_once && config.policy.retries > 0 {
             return Err(Error::RetriesAtMostOnce);

@@ -6,7 +6,6 @@ use super::{jobs::Policy, statistics::Statistics, status::Status, worker::Orders
 use crate::{
     Inheritance, Result, StartMethod, Token,
     codec::{self, Encoded},
-    cpu_count,
     memory::Placed,
 };
 
@@ -98,13 +97,14 @@ const SPIN_WITH_CORES_TO_SPARE: Duration = Duration::from_micros(50);
 const SPIN_WITHOUT: Duration = Duration::from_micros(5);
 
 impl Spins {
-    /// For so many workers on the processors that there are.
-    pub(super) fn of(workers: NonZeroUsize, waiting: Waiting) -> Self {
-        let cores = cpu_count().get();
+    /// For so many workers on so many cores.
+    pub(super) fn of(workers: NonZeroUsize, cores: NonZeroUsize, waiting: Waiting) -> Self {
+        let order = workers.cmp(&cores);
+        let cores = cores.get();
         if waiting == Waiting::Park {
             return Self { cores, ..Self::default() };
         }
-        let (worker, parent) = match workers.cmp(&cpu_count()) {
+        let (worker, parent) = match order {
             std::cmp::Ordering::Less => (SPIN_WITH_CORES_TO_SPARE, SPIN_WITH_CORES_TO_SPARE),
             std::cmp::Ordering::Equal => (SPIN_WITHOUT, Duration::ZERO),
             // A spinner would hold up the work that it waits for.

@@ -16,7 +16,6 @@ use super::{
     frame::Failure,
     function::CallFn,
     jobs::guard,
-    patience::look_for,
     shared::Shared,
     transport::Transport,
     value,
@@ -24,6 +23,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    looking::look_for,
     ring::{Errand, SLOT_BYTES, Stage, Window},
 };
 

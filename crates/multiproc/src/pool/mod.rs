@@ -59,7 +59,7 @@ pub use self::{
 pub(crate) use self::{
     errand::Errands,
     express::Posted,
-    patience::look_for,
+    status::IS_SUPERVISED,
     work::{Failures, Loss, Work},
     worker::own_status,
 };

@@ -1,9 +1,8 @@
 //! Looking a while before sleeping, as long as that pays.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
+
+use crate::looking::look_for;
 
 /// Whether looking for something before sleeping on it has paid of late.
 ///
@@ -46,53 +45,6 @@ impl Patience {
         self.without = self.last;
         is_there
     }
-}
-
-/// Whoever looks gives way now and then: what it waits for may be waiting for
-/// this very core, where the system likes to put those who are woken.
-const BETWEEN_YIELDS: Duration = Duration::from_micros(5);
-
-/// Looks until there is something, for so long.
-#[inline]
-pub(crate) fn look_for<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    if limit.is_zero() {
-        return None;
-    }
-    match looks(&mut look) {
-        None => look_on(limit, look),
-        found => found,
-    }
-}
-
-#[cold]
-fn look_on<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let begun = Instant::now();
-    let (mut last_yield, mut batch) = (begun, 1);
-    loop {
-        if let Some(found) = (0..batch).find_map(|_| looks(&mut look)) {
-            return Some(found);
-        }
-        let now = Instant::now();
-        if now - begun >= limit {
-            return None;
-        }
-        if now - last_yield >= BETWEEN_YIELDS {
-            thread::yield_now();
-            last_yield = now;
-        } else {
-            // The clock costs as much as some looks.
-            batch += batch;
-        }
-    }
-}
-
-/// Pauses, then looks some times, until there is something. A pause takes some
-/// 50 ns on many processors, half as long as a hand-over between cores: whoever
-/// pauses before every look notices late.
-#[inline]
-fn looks<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    std::hint::spin_loop();
-    (0..8).find_map(|_| look())
 }
 
 #[cfg(all(test, not(loom)))]

@@ -16,7 +16,7 @@ use std::{
         unix::net::UnixStream,
     },
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::unistd::Pid;
@@ -31,7 +31,7 @@ use super::{
     this_process,
 };
 use crate::{
-    EntryPoint, Error, ParentEnd, Result, StartMethod, bootstrap, descriptors,
+    EntryPoint, Error, ParentEnd, Result, StartMethod, bootstrap, descriptors, looking::look_for,
     polling::is_readable_by,
 };
 
@@ -157,6 +157,7 @@ impl Server {
         let mut can_fork = [0];
         // Stopped in this very moment it would say nothing for ever.
         socket.set_read_timeout(Some(BEGINS_WITHIN)).map_err(refused)?;
+        look_out(&socket);
         (&*socket).read_exact(&mut can_fork).map_err(refused)?;
         socket.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
         socket.set_write_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
@@ -247,8 +248,18 @@ fn late() -> io::Error {
     )
 }
 
+/// Looks a while whether there is an answer: a fork takes less than twice as
+/// long as to be woken when it is done.
+fn look_out(socket: &UnixStream) {
+    const A_WHILE: Duration = Duration::from_micros(200);
+    let now = Instant::now();
+    let has_answer = || is_readable_by(socket.as_fd(), Some(now)).unwrap_or(true);
+    look_for(A_WHILE, || has_answer().then_some(()));
+}
+
 fn hear(mut socket: &UnixStream) -> io::Result<i32> {
     let mut answer = [0; 4];
+    look_out(socket);
     socket.read_exact(&mut answer)?;
     Ok(i32::from_ne_bytes(answer))
 }

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     Error, EventFd, Result, SharedMemory,
-    pool::{Errands, Port, look_for},
+    looking::look_for,
+    pool::{Errands, Port},
 };
 
 /// The worker's side of its rings.
