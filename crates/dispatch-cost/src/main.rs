@@ -27,8 +27,10 @@ const WORKERS: usize = 2;
 
 type Sample = Box<dyn FnMut() -> Result<f64, Box<dyn Error>>>;
 
+type Prepare = fn() -> Result<Sample, Box<dyn Error>>;
+
 /// What can be asked for.
-const WAYS: [(&str, fn() -> Result<Sample, Box<dyn Error>>); 3] = [
+const WAYS: [(&str, Prepare); 3] = [
     ("shm-pool, chunks", chunks),
     ("shm-pool, map", map::<SharedMemoryRings>),
     ("pipe-pool, map", map::<Pipes>),
@@ -43,11 +45,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in io::stdin().lock().lines() {
         let line = line?;
         let asked = samples.iter_mut().find(|(name, _)| *name == line);
-        let (_, sample) = asked.ok_or_else(|| format!("`{line}` is none of {WAYS:?}"))?;
+        let (_, sample) = asked.ok_or_else(|| format!("`{line}` is none of these: {}", names()))?;
         println!("{}", sample()?);
         io::stdout().flush()?;
     }
     Ok(())
+}
+
+fn names() -> String {
+    WAYS.map(|(name, _)| format!("`{name}`")).join(", ")
 }
 
 fn pool<T: Bulk>(adapt: fn(Builder<T>) -> Builder<T>) -> multiproc::Result<Pool<T>> {

@@ -4,7 +4,12 @@
 use std::{
     collections::BTreeSet,
     io,
-    sync::{Arc, Mutex, OnceLock, mpsc},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -186,6 +191,28 @@ pub fn progress_is_not_told_before_its_time<T: Bulk>(method: StartMethod) {
     assert_eq!(pool.map(|x: u64| x, 0..100).unwrap().len(), 100);
     pool.shutdown().unwrap();
     assert_eq!(*times.lock().unwrap(), 0);
+}
+
+pub fn progress_is_never_told_by_two_threads_at_once<T: Bulk>(method: StartMethod) {
+    let (told, together) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (theirs, inside) = (Arc::clone(&told), Arc::clone(&together));
+    let tell = move |_: &Statistics| {
+        let others = inside.fetch_add(1, Ordering::SeqCst);
+        // Longer than until it is told again, while others lead.
+        thread::sleep(Duration::from_millis(3));
+        inside.fetch_sub(1, Ordering::SeqCst);
+        theirs.fetch_max(1 + others, Ordering::SeqCst);
+    };
+    let pool = builder::<T>(method).on_progress(Duration::from_millis(1), tell).build().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                (0..50).for_each(|_| _ = pool.call().chunk_len(1).map(|x: u64| x, 0..100).unwrap());
+            });
+        }
+    });
+    pool.shutdown().unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), 1, "threads at once");
 }
 
 pub fn statistics_tell_what_waits_what_runs_and_what_was_done<T: Bulk>(method: StartMethod) {

@@ -93,6 +93,7 @@ macro_rules! pool_suite {
             an_initialiser_that_panics_fails_the_build
             progress_is_told_while_somebody_waits_and_a_panic_in_it_stops_nobody
             progress_is_not_told_before_its_time
+            progress_is_never_told_by_two_threads_at_once
             statistics_tell_what_waits_what_runs_and_what_was_done
             statistics_tell_who_was_busy_and_who_was_idle
             workers_that_retire_do_all_of_a_large_chunk_first
@@ -146,6 +147,8 @@ macro_rules! pool_suite {
             idle_workers_that_die_again_and_again_are_replaced_again_and_again
             workers_that_all_die_at_once_are_all_replaced
             a_pool_heals_though_what_starts_its_workers_was_stopped
+            a_pool_heals_though_what_starts_its_workers_was_killed
+            a_pool_that_cannot_start_workers_any_more_says_why
             replacements_that_die_a_few_times_are_replaced_themselves
             if_no_replacement_lives_every_result_is_an_error_that_says_so
             who_lives_goes_on_while_others_cannot_be_replaced

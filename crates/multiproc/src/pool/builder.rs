@@ -216,8 +216,8 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Has `tell` called with the pool's [`Statistics`] every so often, on the
-    /// thread that waits for the pool just then; not while nobody waits. It
-    /// should be short.
+    /// thread that waits for the pool just then; not while nobody waits, and
+    /// never on two threads at once. It should be short.
     pub fn on_progress(
         mut self,
         every: Duration,

@@ -50,6 +50,8 @@ pub(super) struct State<T: Transport> {
     is_wanted: bool,
     driver: Option<JoinHandle<()>>,
     told_at: Instant,
+    /// Somebody is telling how the pool gets on.
+    is_telling: bool,
 }
 
 type Guard<'a, T> = MutexGuard<'a, State<T>>;
@@ -68,6 +70,7 @@ impl<T: Transport> Shared<T> {
             is_wanted: false,
             driver: None,
             told_at: Instant::now(),
+            is_telling: false,
         };
         let (state, turn, bell) = (Mutex::new(state), Condvar::new(), EventFd::new()?);
         let shared = Self { transport, workers, caller_helps, state, turn, bell };
@@ -208,14 +211,18 @@ impl<T: Transport> Shared<T> {
     }
 
     fn report<'a>(&'a self, mut state: Guard<'a, T>, to: Option<Progress>) -> Guard<'a, T> {
-        let Some(progress) = to.filter(|progress| state.told_at.elapsed() >= progress.every) else {
+        let is_due = |progress: &Progress| state.told_at.elapsed() >= progress.every;
+        // One after the other: who is told need not expect two threads at once.
+        let Some(progress) = to.filter(is_due).filter(|_| !state.is_telling) else {
             return state;
         };
-        state.told_at = Instant::now();
+        (state.told_at, state.is_telling) = (Instant::now(), true);
         let statistics = state.core.statistics();
         self.leave_to_others(state);
         harmless(|| (progress.tell)(&statistics));
-        self.lock()
+        let mut state = self.lock();
+        state.is_telling = false;
+        state
     }
 
     /// Frees the lock, wakes those who may have waited for what has changed,

@@ -93,6 +93,42 @@ pub fn a_pool_heals_though_what_starts_its_workers_was_stopped<T: Bulk>(method: 
     pool.shutdown().unwrap();
 }
 
+pub fn a_pool_heals_though_what_starts_its_workers_was_killed<T: Bulk>(method: StartMethod) {
+    let pool: Pool<T> = builder(method).build().unwrap();
+    for round in 1..=3 {
+        starters().into_iter().for_each(|pid| send(Signal::SIGKILL, pid));
+        // The workers that it has started live on.
+        check_is_well(&pool);
+        let dead = pool.pids().next().unwrap();
+        send(Signal::SIGKILL, dead);
+        // Only who waits in a thread of its own would keep this process from
+        // being copied again.
+        check_is_well(&pool);
+        while pool.pids().any(|pid| pid == dead) {
+            check_is_well(&pool);
+        }
+        assert_eq!(pool.statistics().workers_healed, round);
+        assert!(method == StartMethod::Spawn || !starters().is_empty(), "there is another");
+    }
+    pool.shutdown().unwrap();
+}
+
+pub fn a_pool_that_cannot_start_workers_any_more_says_why<T: Bulk>(method: StartMethod) {
+    let pool: Pool<T> = builder(method).build().unwrap();
+    // From now on this process has another thread and cannot be copied again.
+    pool.apply_async(square, 3).get().unwrap();
+    starters().into_iter().for_each(|pid| send(Signal::SIGKILL, pid));
+    pool.pids().for_each(|pid| send(Signal::SIGKILL, pid));
+    let outcome = pool.map_async(square, 0..50).get();
+    if method == StartMethod::Fork {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, Error::WorkersKeepDying { .. }), "{error:?}");
+        assert!(error.to_string().contains("\nhelp: "), "{error}");
+    } else {
+        assert_eq!(outcome.unwrap(), (0..50).map(square).collect::<Vec<_>>());
+    }
+}
+
 /// Births of workers, counted by their initialisers.
 static BIRTHS: OnceLock<RawValue<u64>> = OnceLock::new();
 
