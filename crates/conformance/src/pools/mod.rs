@@ -148,7 +148,7 @@ macro_rules! pool_suite {
             workers_that_all_die_at_once_are_all_replaced
             a_pool_heals_though_what_starts_its_workers_was_stopped
             a_pool_heals_though_what_starts_its_workers_was_killed
-            a_pool_that_cannot_start_workers_any_more_says_why
+            a_pool_that_cannot_start_workers_any_more_says_so
             replacements_that_die_a_few_times_are_replaced_themselves
             if_no_replacement_lives_every_result_is_an_error_that_says_so
             who_lives_goes_on_while_others_cannot_be_replaced

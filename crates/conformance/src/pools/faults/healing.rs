@@ -4,7 +4,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use multiproc::{
-    Error, RawValue, StartMethod, current_process,
+    EntryPoint, Error, Inheritance, RawValue, StartMethod, current_process,
     pool::{Bulk, Pool},
 };
 use nix::sys::signal::Signal;
@@ -93,7 +93,25 @@ pub fn a_pool_heals_though_what_starts_its_workers_was_stopped<T: Bulk>(method: 
     pool.shutdown().unwrap();
 }
 
+/// Runs `test` in one more process, with whose fork server it may do as it
+/// likes.
+fn with_a_fork_server_of_its_own<F>(method: StartMethod, test: F)
+where
+    F: Fn(StartMethod) + Copy + Send + 'static,
+{
+    let entry = EntryPoint::new(move |inheritance: Inheritance| {
+        test(StartMethod::ALL[usize::from(inheritance.payload[0])]);
+    });
+    let inheritance = Inheritance { payload: vec![method as u8], descriptors: Vec::new() };
+    let mut process = multiproc::start(StartMethod::Spawn, "test", entry, inheritance).unwrap();
+    assert!(process.wait(None).unwrap().unwrap().success(), "its message is above");
+}
+
 pub fn a_pool_heals_though_what_starts_its_workers_was_killed<T: Bulk>(method: StartMethod) {
+    with_a_fork_server_of_its_own(method, heals_though_what_starts_its_workers_was_killed::<T>);
+}
+
+fn heals_though_what_starts_its_workers_was_killed<T: Bulk>(method: StartMethod) {
     let pool: Pool<T> = builder(method).build().unwrap();
     for round in 1..=3 {
         starters().into_iter().for_each(|pid| send(Signal::SIGKILL, pid));
@@ -113,7 +131,11 @@ pub fn a_pool_heals_though_what_starts_its_workers_was_killed<T: Bulk>(method: S
     pool.shutdown().unwrap();
 }
 
-pub fn a_pool_that_cannot_start_workers_any_more_says_why<T: Bulk>(method: StartMethod) {
+pub fn a_pool_that_cannot_start_workers_any_more_says_so<T: Bulk>(method: StartMethod) {
+    with_a_fork_server_of_its_own(method, cannot_start_workers_any_more::<T>);
+}
+
+fn cannot_start_workers_any_more<T: Bulk>(method: StartMethod) {
     let pool: Pool<T> = builder(method).build().unwrap();
     // From now on this process has another thread and cannot be copied again.
     pool.apply_async(square, 3).get().unwrap();
