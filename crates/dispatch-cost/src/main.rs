@@ -21,7 +21,7 @@ use pipe_pool::Pipes;
 const TASKS: usize = 200_000;
 
 /// Of a task.
-const STEPS: u64 = 40;
+const STEPS: u64 = 125;
 
 const WORKERS: usize = 2;
 

@@ -1,14 +1,15 @@
-//! Large arrays in shared memory, against threads on ordinary memory.
+//! Large arrays in shared memory, against threads in one process.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    ops::DerefMut,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use rayon::prelude::*;
 
 use crate::{
-    contest::{Contestant, each, fastest, nanoseconds},
+    contest::{Contestant, each, fastest, nanoseconds, order},
     machine::{WORKERS, pin, two_cores},
     peers::{
         rayon::{Rayon, Setup},
@@ -25,62 +26,95 @@ const LEN: usize = 10_000_000;
 /// Numbers that are a task for all of them: 512 KiB, in a second-level cache.
 const CHUNK: usize = 1 << 16;
 
+/// The memory that a contestant works on.
+type Shared<E> = Arc<Mutex<E>>;
+
 pub(crate) fn square(stage: &mut Stage<'_>) -> Result<()> {
-    let pool = pools::shm(WORKERS)?;
-    let mut array = pool.array_from(&vec![3u64; LEN])?;
-    let ours = Contestant::new("shm-pool", || {
-        milliseconds(|| {
-            Ok(pool.for_each_chunk(&mut array, CHUNK, 0u8, |_: u8, chunk| {
-                workloads::square(chunk);
-            })?)
-        })
-    });
-    against_threads(stage, ours, workloads::square)
+    against_threads(stage, workloads::square, |_: u8, chunk| workloads::square(chunk))
 }
 
 pub(crate) fn cube(stage: &mut Stage<'_>) -> Result<()> {
-    let pool = pools::shm(WORKERS)?;
-    let mut array = pool.array_from(&vec![3u64; LEN])?;
-    let ours = Contestant::new("shm-pool", || {
-        milliseconds(|| {
-            Ok(pool.for_each_chunk(&mut array, CHUNK, 0u8, |_: u8, chunk| {
-                workloads::cube(chunk);
-            })?)
-        })
-    });
-    against_threads(stage, ours, workloads::cube)
+    against_threads(stage, workloads::cube, |_: u8, chunk| workloads::cube(chunk))
 }
 
-/// Rounds against the fastest of rayon's setups and scoped threads.
-fn against_threads(
-    stage: &mut Stage<'_>,
-    ours: Contestant<'_>,
-    kernel: fn(&mut [u64]),
-) -> Result<()> {
-    let mut candidates = vec![on_scoped_threads(false, kernel)?, on_scoped_threads(true, kernel)?];
-    for setup in Setup::ALL {
-        candidates.push(on_rayon(setup, kernel)?);
-    }
-    let best = fastest(&mut candidates)?;
-    let threads = candidates.swap_remove(best);
-    // Their arrays would only be in the way.
-    drop(candidates);
-    stage.note(format!("the fastest threads here: {}", threads.name))?;
+/// Rounds against the fastest of rayon's setups and scoped threads, on the same
+/// array; then some on memory of their own, whose pages may lie better or worse.
+fn against_threads<F>(stage: &mut Stage<'_>, kernel: fn(&mut [u64]), task: F) -> Result<()>
+where
+    F: Fn(u8, &mut [u64]) + Copy + Send + 'static,
+{
+    let pool = pools::shm(WORKERS)?;
+    let array = Arc::new(Mutex::new(pool.array_from(&vec![3u64; LEN])?));
+    let ours = || {
+        Contestant::new("shm-pool", || {
+            let mut array = lock(&array);
+            milliseconds(|| Ok(pool.for_each_chunk(&mut array, CHUNK, 0u8, task)?))
+        })
+    };
+    let best = fastest(&mut threads(&array, kernel)?)?;
+    let theirs = threads(&array, kernel)?.swap_remove(best);
+    stage.note(format!("the fastest threads here: {}", theirs.name))?;
     let time = stage.part(1);
-    stage.alternate("10^7 numbers", time, &mut [ours, threads], |t| t[1] / t[0])
+    stage.alternate("10^7 numbers", time, &mut [ours(), theirs], |t| t[1] / t[0])?;
+    let own = Arc::new(Mutex::new(vec![3u64; LEN]));
+    let theirs = threads(&own, kernel)?.swap_remove(best);
+    let ratio = some_rounds(&mut [ours(), theirs])?;
+    stage.note(format!("against the same threads on memory of their own: {ratio:.3}×"))
+}
+
+/// The median of a few rounds of two: the time of the second over that of the
+/// first.
+fn some_rounds(contestants: &mut [Contestant<'_>; 2]) -> Result<f64> {
+    const ROUNDS: usize = 21;
+    let mut ratios = Vec::new();
+    for round in 0..=ROUNDS {
+        let mut times = [0.0; 2];
+        for place in order(2, round) {
+            times[place] = (contestants[place].run)()?;
+        }
+        if round > 0 {
+            ratios.push(times[1] / times[0]);
+        }
+    }
+    Ok(stats::median(&ratios).unwrap_or(f64::NAN))
+}
+
+/// All of them, on this memory.
+fn threads<'a, E>(elements: &Shared<E>, kernel: fn(&mut [u64])) -> Result<Vec<Contestant<'a>>>
+where
+    E: DerefMut<Target = [u64]> + Send + 'static,
+{
+    let mut all = vec![
+        on_scoped_threads(Arc::clone(elements), false, kernel)?,
+        on_scoped_threads(Arc::clone(elements), true, kernel)?,
+    ];
+    for setup in Setup::ALL {
+        all.push(on_rayon(Arc::clone(elements), setup, kernel)?);
+    }
+    Ok(all)
+}
+
+fn lock<E>(elements: &Shared<E>) -> MutexGuard<'_, E> {
+    elements.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn milliseconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(each(1, work)? / 1e6)
 }
 
-fn on_rayon<'a>(setup: Setup, kernel: fn(&mut [u64])) -> Result<Contestant<'a>> {
+fn on_rayon<'a, E>(
+    elements: Shared<E>,
+    setup: Setup,
+    kernel: fn(&mut [u64]),
+) -> Result<Contestant<'a>>
+where
+    E: DerefMut<Target = [u64]> + Send + 'static,
+{
     let rayon = Rayon::start(setup)?;
-    let elements = Arc::new(Mutex::new(vec![3; LEN]));
     Ok(Contestant::new(setup.name(), move || {
         let elements = Arc::clone(&elements);
         let took = rayon.ask(move |pool| {
-            let mut elements = elements.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut elements = lock(&elements);
             let elements: &mut [u64] = &mut elements;
             let begun = Instant::now();
             pool.install(|| elements.par_chunks_mut(CHUNK).with_max_len(1).for_each(kernel));
@@ -92,13 +126,20 @@ fn on_rayon<'a>(setup: Setup, kernel: fn(&mut [u64])) -> Result<Contestant<'a>> 
 
 /// Both threads are started within the clock; beside ten million numbers that
 /// is little.
-fn on_scoped_threads<'a>(is_pinned: bool, kernel: fn(&mut [u64])) -> Result<Contestant<'a>> {
+fn on_scoped_threads<'a, E>(
+    elements: Shared<E>,
+    is_pinned: bool,
+    kernel: fn(&mut [u64]),
+) -> Result<Contestant<'a>>
+where
+    E: DerefMut<Target = [u64]> + Send + 'static,
+{
     let cores = two_cores()?;
-    let mut elements = vec![3; LEN];
     let name = if is_pinned { "scoped threads, pinned" } else { "scoped threads" };
     Ok(Contestant::new(name, move || {
         // On a thread of its own, so that this one stays free to go anywhere.
-        let elements = &mut elements;
+        let mut elements = lock(&elements);
+        let elements: &mut [u64] = &mut elements;
         std::thread::scope(|scope| {
             let asking = scope.spawn(move || {
                 if is_pinned {

@@ -21,8 +21,12 @@ const PROGRAM: &str = "dispatch-cost";
 const WAYS: [&str; 3] = ["shm-pool, chunks", "shm-pool, map", "pipe-pool, map"];
 
 pub(crate) fn on_against_off(stage: &mut Stage<'_>) -> Result<()> {
-    stage.note("two builds of a small program: with and without `--features unsupervised`")?;
-    let (on, off) = (build(&[])?, build(&["--features", "unsupervised"])?);
+    // Each is something to say, lest it be taken for silence.
+    stage.note("two builds of a small program, one of them with `--features unsupervised`")?;
+    let on = build(&[])?;
+    stage.note(format!("`{}` was built", on.display()))?;
+    let off = build(&["--features", "unsupervised"])?;
+    stage.note(format!("`{}` was built", off.display()))?;
     let time = stage.part(WAYS.len());
     for way in WAYS {
         let [mut on, mut off] = [Sampler::start(&on)?, Sampler::start(&off)?];

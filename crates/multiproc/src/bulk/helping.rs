@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Error, SharedMemoryRings, TaskPanic, Token,
     pool::{Builder, Call, Posted},
+    process::step_aside,
 };
 
 impl Builder<SharedMemoryRings> {
@@ -129,7 +130,7 @@ pub(super) fn help(
     let mut watch = Watch::start();
     let mut are_woken = hall.pace.is_worth_waking(kind, job.chunks, watch.begun);
     if are_woken {
-        posted.iter().for_each(|one| _ = one.wake());
+        wake(&posted);
     }
     let mut goes_on = true;
     while goes_on {
@@ -137,7 +138,7 @@ pub(super) fn help(
             if watch.is_past(WORTH_WAKING) {
                 // Longer than was foretold, perhaps.
                 if !std::mem::replace(&mut are_woken, true) {
-                    posted.iter().for_each(|one| _ = one.wake());
+                    wake(&posted);
                 }
                 goes_on = !call.is_called_off();
             }
@@ -150,6 +151,12 @@ pub(super) fn help(
     let was_alone = !are_woken && !posted.iter().any(Posted::was_begun);
     hall.pace.note(kind, job.chunks, watch.begun, was_alone);
     Ok(call.end(&posted))
+}
+
+/// Wakes those workers, and leaves the cores to them that they are pinned to.
+fn wake(posted: &[Posted]) {
+    posted.iter().for_each(|one| _ = one.wake());
+    step_aside(posted.iter().filter_map(Posted::core));
 }
 
 #[cfg(all(test, not(loom)))]

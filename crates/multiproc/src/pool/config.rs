@@ -126,6 +126,11 @@ impl Config {
         self.workers.get() - usize::from(self.caller_helps && self.workers.get() > 1)
     }
 
+    /// Where the worker in `seat` is pinned to.
+    pub(super) fn core_of(&self, seat: usize) -> Option<usize> {
+        self.cores.get(seat % self.cores.len().max(1)).copied()
+    }
+
     /// For how long the worker in `seat` looks for work before it sleeps.
     fn spin_of(&self, seat: usize) -> Duration {
         // While the caller is awake it has the core of the worker that it
@@ -157,7 +162,7 @@ impl Config {
             writes_at_once: self.policy.at_most_once,
             wants_backtraces: self.wants_backtraces,
             memory_cap: self.memory_cap,
-            cores: self.cores.get(seat % self.cores.len().max(1)).copied().into_iter().collect(),
+            cores: self.core_of(seat).into_iter().collect(),
         };
         descriptors.extend(streams);
         descriptors.extend(argument_descriptors.into_iter().flatten());

@@ -34,6 +34,8 @@ pub(crate) struct Posted {
     pub(super) seat: usize,
     /// The worker's process id.
     pub(super) pid: i32,
+    /// Where it is pinned to.
+    pub(super) core: Option<usize>,
     /// For how long its end is looked for before sleeping.
     pub(super) spin: Duration,
     /// When it was called off, whether it had been begun.
@@ -64,6 +66,11 @@ impl<T: Transport> Drop for Hot<'_, T> {
 }
 
 impl Posted {
+    /// The only core that the worker can run on.
+    pub(crate) fn core(&self) -> Option<usize> {
+        self.core
+    }
+
     /// Wakes the worker if it sleeps; whether it has.
     pub(crate) fn wake(&self) -> bool {
         self.window.wake()

@@ -3,7 +3,7 @@
 use std::io;
 
 use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity},
     unistd::Pid,
 };
 
@@ -20,6 +20,23 @@ pub(super) fn check(cores: &[usize]) -> Result<()> {
     let tried = pin(cores);
     let restored = sched_setaffinity(SELF, &before).map_err(Error::errno("restore the affinity"));
     tried.and(restored)
+}
+
+/// Moves this thread to another core if it runs on one of `cores`, which
+/// somebody else is about to need and cannot leave, and may run on others. The
+/// system would find that out by itself, but within milliseconds.
+pub(crate) fn step_aside(mut cores: impl Iterator<Item = usize> + Clone) {
+    let Ok(here) = sched_getcpu() else { return };
+    if cores.clone().all(|core| core != here) {
+        return;
+    }
+    let Ok(before) = sched_getaffinity(SELF) else { return };
+    let mut elsewhere = before;
+    let is_known = cores.all(|core| elsewhere.unset(core).is_ok());
+    // Refused if there is no other. Once there it stays.
+    if is_known && sched_setaffinity(SELF, &elsewhere).is_ok() {
+        let _ = sched_setaffinity(SELF, &before);
+    }
 }
 
 /// Pins this thread, and those that it will start, to `cores`.

@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use affinity::pin;
+pub(crate) use affinity::{pin, step_aside};
 pub(crate) use biography::Biography;
 pub(crate) use birth::Birth;
 pub use child::{Child, ExitStatus};

@@ -111,7 +111,8 @@ impl<T: Transport> Core<T> {
         let busy = self.members.iter().filter(|member| !member.is_free()).count();
         let spins = self.config.spins;
         let spin = if busy < spins.cores { spins.caller } else { Duration::ZERO };
-        Some(Posted { window, errand, seat, pid, spin, was_begun: None })
+        let core = self.config.core_of(seat);
+        Some(Posted { window, errand, seat, pid, core, spin, was_begun: None })
     }
 
     /// Keeps an answer that came through a stream until it is fetched.
