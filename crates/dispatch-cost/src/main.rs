@@ -5,6 +5,8 @@
 //! Built twice, with what workers note of their tasks and without, it shows
 //! what noting costs.
 
+#![forbid(unsafe_code)]
+
 use std::{
     error::Error,
     io::{self, BufRead, Write},

@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("conformance", &["harness", "multiproc"]),
     ("report", &["harness", "stats"]),
     ("limits", &["conformance", "multiproc", "pipe-pool", "shm-pool", "stats", "workloads"]),
+    ("dispatch-cost", &["multiproc", "pipe-pool", "shm-pool"]),
     (
         "driver",
         &[
