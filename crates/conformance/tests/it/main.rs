@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Which of our crates each may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("workloads", &[]),
     ("multiproc", &[]),
     ("stats", &[]),
