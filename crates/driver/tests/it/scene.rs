@@ -60,6 +60,8 @@ impl Scene {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_driver"));
         command.args(arguments).current_dir(self.folder.path()).env(MARK, &self.mark);
+        // As one starts it who has not the sources at hand.
+        command.env_remove("CARGO").env_remove("CARGO_MANIFEST_DIR");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
