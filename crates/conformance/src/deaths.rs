@@ -48,7 +48,9 @@ fn kill_idle_workers(running: &mut dyn Running) {
 fn kill_in_the_middle(running: &mut dyn Running) {
     running.load(LONG).expect("a job can be loaded");
     for round in 0..3 {
-        let victim = workers()[0];
+        // One that has replaced another may have no name yet.
+        let victim = std::iter::repeat_with(workers).find_map(|workers| workers.first().copied());
+        let victim = victim.expect("it repeats until there is one");
         let killer = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(5));
             kill_now(victim);

@@ -150,7 +150,13 @@ pub(super) fn help(
     }
     let was_alone = !are_woken && !posted.iter().any(Posted::was_begun);
     hall.pace.note(kind, job.chunks, watch.begun, was_alone);
-    Ok(call.end(&posted))
+    let has_come = posted.iter().all(Posted::was_begun);
+    let ended = call.end(&posted);
+    if are_woken && !has_come {
+        // Late, perhaps. Or dead, which nobody would notice who never waits.
+        call.look_after_workers();
+    }
+    Ok(ended)
 }
 
 /// Wakes those workers, and leaves the cores to them that they are pinned to.

@@ -211,6 +211,11 @@ impl<T: Transport> Call<'_, T> {
         }
     }
 
+    /// Has those workers replaced that have died.
+    pub(crate) fn look_after_workers(&self) {
+        self.pool.shared.look_after();
+    }
+
     /// Whether the pool has ended since then.
     pub(crate) fn is_called_off(&self) -> bool {
         self.pool.shared.look(|core| core.has_lost_bulk())

@@ -150,6 +150,17 @@ impl<T: Transport> Shared<T> {
         }
     }
 
+    /// Does what there is to do, without waiting for anything: for who has not
+    /// waited and thinks that somebody may have died.
+    pub(super) fn look_after(&self) {
+        let state = self.lock();
+        if state.is_led || state.is_wanted {
+            return;
+        }
+        let state = self.lead(state, Some(Instant::now()));
+        self.leave_to_others(state);
+    }
+
     fn follow<'a>(&self, mut state: Guard<'a, T>, deadline: Option<Instant>) -> Guard<'a, T> {
         state.followers += 1;
         let mut state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {

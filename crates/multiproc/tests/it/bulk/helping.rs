@@ -273,3 +273,18 @@ fn a_call_that_was_not_begun_is_another_workers_if_its_own_dies() {
         pool.shutdown().unwrap();
     });
 }
+
+#[test]
+fn a_dead_worker_is_replaced_though_the_caller_waits_for_nobody() {
+    with_every_start_method(|method| {
+        let pool = helped(2, method);
+        let mut numbers = pool.array::<u64>(10).unwrap();
+        let dead: Vec<i32> = pool.pids().collect();
+        dead.iter().for_each(|&pid| signal(pid, Signal::SIGKILL));
+        // Each job is small, and nothing but jobs looks after the workers.
+        while pool.statistics().workers_healed < 2 {
+            pool.for_each_chunk(&mut numbers, 1, (), increment).unwrap();
+        }
+        pool.shutdown().unwrap();
+    });
+}
