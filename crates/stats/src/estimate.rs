@@ -1,11 +1,14 @@
 //! A figure together with how sure it is.
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::quantile::{median_in_place, quantile};
+use crate::{
+    grouped,
+    quantile::{median_in_place, quantile},
+};
 
 /// Confidence level of every interval of this crate.
 pub const LEVEL: f64 = 0.95;
@@ -90,39 +93,42 @@ impl Estimate {
 /// The median over all values of all `groups`, with a 95 % interval.
 ///
 /// A group holds what one incarnation of the runners gave, one value a round.
-/// The interval is a hierarchical percentile bootstrap: [`RESAMPLES`] times,
-/// groups are drawn with replacement, then values within each drawn group
-/// (Davison and Hinkley, "Bootstrap Methods and their Application", 1997,
-/// section 3.8; Kalibera and Jones, "Rigorous Benchmarking in Reasonable
-/// Time", ISMM 2013, on why levels of repetition are resampled from the top).
-/// Values of one incarnation share their layout and placement luck, so
-/// resampling them as if they were independent would promise too much.
+/// Values of one incarnation share their layout and placement luck, so the
+/// interval is Student's over the medians of the incarnations (over their
+/// logarithms if all are positive, as times and ratios are: its ends are then
+/// positive too, and turn round as the ratio does). It holds however much of the
+/// variance is luck. A percentile bootstrap over incarnations and rounds does
+/// not: of three incarnations that differ it covers the truth some 75 times in 100.
+/// METHODOLOGY.md has the figures. That honesty costs width: with two
+/// incarnations the factor is 12.7, with three 4.3, with six 2.6.
 ///
 /// The same `groups` and `seed` give the same estimate.
 ///
 /// - No value at all: `None`.
 /// - Fewer than [`FEWEST_VALUES`] values: a figure whose `low` and `high` are `None`.
-/// - One group: the interval speaks for that one incarnation only. With two
-///   or three groups it is still somewhat too narrow, as for any bootstrap of
-///   few clusters.
+/// - One group: a percentile bootstrap of its values by `seed`, which speaks
+///   for that one incarnation only.
 #[must_use]
 pub fn median_with_interval(groups: &[Vec<f64>], seed: u64) -> Option<Estimate> {
-    let groups: Vec<&[f64]> =
-        groups.iter().map(Vec::as_slice).filter(|group| !group.is_empty()).collect();
+    let groups = non_empty(groups);
     let mut pooled = groups.concat();
     let value = median_in_place(&mut pooled)?;
-    if pooled.len() < FEWEST_VALUES {
-        return Some(Estimate::without_interval(value));
-    }
-    let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    let mut resample = Vec::with_capacity(pooled.len());
-    let medians: Vec<f64> = (0..RESAMPLES)
-        .filter_map(|_| {
-            draw(&groups, &mut rng, &mut resample);
-            median_in_place(&mut resample)
-        })
-        .collect();
-    Some(percentile_interval(value, &medians))
+    let interval = if pooled.iter().all(|&value| value > 0.0) {
+        let ln_median = |values: &mut [f64]| median_in_place(values).map(f64::ln);
+        let (_, ends) = grouped::centre(&groups, LEVEL, seed, ln_median)?;
+        ends.map(|(low, high)| (low.exp(), high.exp()))
+    } else {
+        grouped::centre(&groups, LEVEL, seed, median_in_place)?.1
+    };
+    // The median of all can lie outside where groups differ in size.
+    let around =
+        |(low, high): (f64, f64)| Estimate::with_interval(value, low.min(value), high.max(value));
+    Some(interval.map_or(Estimate::without_interval(value), around))
+}
+
+/// The groups that have values.
+pub(crate) fn non_empty(groups: &[Vec<f64>]) -> Vec<&[f64]> {
+    groups.iter().map(Vec::as_slice).filter(|group| !group.is_empty()).collect()
 }
 
 /// `value` with the interval that holds the middle [`LEVEL`] of `resampled`.
@@ -149,6 +155,8 @@ pub(crate) fn draw(groups: &[&[f64]], rng: &mut Pcg64Mcg, resample: &mut Vec<f64
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+
     use super::*;
 
     /// Uniform on 0..1 plus an offset that the whole group shares.
@@ -159,32 +167,6 @@ mod tests {
                 (0..rounds).map(|_| rng.random::<f64>() + offset).collect()
             })
             .collect()
-    }
-
-    fn coverage(groups: usize, rounds: usize, luck: f64) -> f64 {
-        let mut rng = Pcg64Mcg::seed_from_u64(7);
-        let trials = 300;
-        let hits = (0..trials)
-            .filter(|&trial| {
-                let samples = simulated(groups, rounds, luck, &mut rng);
-                let estimate = median_with_interval(&samples, trial).unwrap();
-                let (low, high) = estimate.interval().unwrap();
-                (low..=high).contains(&0.5)
-            })
-            .count();
-        hits as f64 / trials as f64
-    }
-
-    #[test]
-    fn the_interval_covers_the_true_median_about_as_often_as_it_says() {
-        let covered = coverage(5, 12, 0.0);
-        assert!(covered > 0.9, "{covered}");
-    }
-
-    #[test]
-    fn the_interval_allows_for_the_luck_that_incarnations_share() {
-        let covered = coverage(8, 10, 1.0);
-        assert!(covered > 0.85, "{covered}");
     }
 
     #[test]
@@ -201,7 +183,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_interval_and_another_seed_nearly_the_same() {
         let mut rng = Pcg64Mcg::seed_from_u64(5);
-        let groups = simulated(4, 25, 0.5, &mut rng);
+        let groups = simulated(1, 100, 0.5, &mut rng);
         let first = median_with_interval(&groups, 1).unwrap();
         assert_eq!(first, median_with_interval(&groups, 1).unwrap());
         let other = median_with_interval(&groups, 2).unwrap();
@@ -218,6 +200,16 @@ mod tests {
         let five = median_with_interval(&[vec![1.0, 2.0], vec![3.0, 4.0, 5.0]], 1).unwrap();
         assert_eq!(five, Estimate::without_interval(3.0));
         assert_eq!(five.relative_half_width(), None);
+    }
+
+    #[test]
+    fn the_interval_of_positive_values_is_positive_and_turns_round_with_them() {
+        let groups = [vec![1.0f64, 1.1, 1.2], vec![4.0, 4.1, 4.2]];
+        let inverse: Vec<Vec<f64>> =
+            groups.iter().map(|group| group.iter().map(|value| value.recip()).collect()).collect();
+        let (low, _) = median_with_interval(&groups, 1).unwrap().interval().unwrap();
+        let (_, high) = median_with_interval(&inverse, 1).unwrap().interval().unwrap();
+        assert!(low > 0.0 && (low * high - 1.0).abs() < 1e-9, "{low}, {high}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! numbers out; every random choice comes from a seed.
 //!
 //! - [`estimate`]: medians with intervals from grouped samples.
+//! - [`paired`]: ratios of two contestants, verdicts on them, and where their
+//!   variance lies.
 //! - [`order`]: in which order a round samples its configurations.
 //! - [`scaling`]: speed-up, efficiency and the Karp–Flatt serial fraction.
 //! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
@@ -13,7 +15,7 @@
 //! let speed_ups = [vec![1.9, 1.95, 1.92, 1.97], vec![1.91, 1.96, 1.94, 1.93]];
 //! let speed_up = stats::median_with_interval(&speed_ups, 42).unwrap();
 //! assert_eq!(speed_up.value, 1.935);
-//! assert!(speed_up.low.unwrap() >= 1.9 && speed_up.high.unwrap() <= 1.97);
+//! assert!(speed_up.is_above(1.8) && speed_up.is_below(2.1));
 //! ```
 #![forbid(unsafe_code)]
 
@@ -22,10 +24,13 @@ pub mod break_even;
 mod crossing;
 mod error;
 pub mod estimate;
+mod grouped;
 pub mod metg;
 pub mod order;
+pub mod paired;
 pub mod quantile;
 pub mod scaling;
+mod student;
 pub mod usl;
 
 pub use break_even::{AdvantagePoint, BreakEven, break_even};

@@ -88,11 +88,11 @@ pub(super) fn method() -> Markup {
             }
             p {
                 "Speed-ups are medians of ratios within a round, so that drift of the machine \
-                 cancels. Intervals are 95 % percentile bootstraps that resample the lives of the \
-                 processes first and rounds within them second; fewer than six values give no \
-                 interval and say \u{201c}too few\u{201d}. Rounds during which the machine was busy \
-                 with something else are contaminated; they are left out as long as three clean \
-                 ones remain."
+                 cancels. Intervals are at 95 %, Student\u{2019}s over the medians of the lives of \
+                 the processes, since rounds of one life share its luck; with one life they \
+                 speak for that one only. Fewer than six values give no interval and say \
+                 \u{201c}too few\u{201d}. Rounds during which the machine was busy with something \
+                 else are contaminated; they are left out as long as three clean ones remain."
             }
             p {
                 "Efficiency is speed-up ÷ workers. Granularity is the mean task time, time × workers \
