@@ -19,8 +19,12 @@ use crate::{
 };
 
 /// So many workers in a row may end before they have begun anything, if none
-/// is left. The breaks between them add up to a quarter of a second.
+/// is left.
 const MOST_FRUITLESS: u32 = 8;
+
+/// And for so long, however many: on a machine so busy that a worker takes a
+/// while to begin, somebody may well kill eight before.
+const LONGEST_FRUITLESS: Duration = Duration::from_secs(3);
 
 /// Before a worker that has died idle is replaced, if it never did anything:
 /// nobody waits for it, and the next may be no better.
@@ -136,7 +140,7 @@ impl<T: Transport> Core<T> {
         // Who lives can do everything, if more slowly.
         let nobody_works = !self.members.iter().any(|member| member.is_ready);
         let most = MOST_FRUITLESS.max(2 * self.config.workers.get() as u32);
-        if nobody_works && deaths >= most {
+        if nobody_works && deaths >= most && since.elapsed() >= LONGEST_FRUITLESS {
             let failure = Error::WorkersKeepDying { deaths, last: error.to_string() };
             self.kill(failure.again());
             self.failure = Some(failure);
