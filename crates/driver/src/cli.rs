@@ -20,6 +20,17 @@ Exit codes:
   2    the command line or the config is not usable; nothing was measured
   130  interrupted; what was measured is saved and can be resumed";
 
+const DOCTOR_HELP: &str = "\
+Examples:
+  driver doctor                    a line a finding, and what to do
+  driver doctor --json | jq .warnings
+  driver doctor && driver sweep    measure only where nothing disturbs
+
+Exit codes:
+  0    fit for measuring
+  1    usable; the warnings matter for comparisons
+  2    the command line is not usable";
+
 /// Measures serial code, threads, rayon and process pools against each other.
 ///
 /// Which strategy pays for CPU-bound work on this machine, with how many
@@ -74,6 +85,14 @@ pub(crate) enum Command {
     /// Redraws tables, plots and page of a report folder from its records.
     #[command(long_flag = "report", after_help = EXIT_CODES)]
     Report(ReportArgs),
+    /// Tells how fit this machine is for measuring, and what to change.
+    ///
+    /// Looks at it for about two seconds: steal time, other processes,
+    /// frequency, governor, heat, quotas, swap, clock, and how much the same
+    /// work differs from one time to the next, from which it says what effect
+    /// a comparison could detect here.
+    #[command(long_flag = "doctor", after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Lists backends, start methods, workloads and configs.
     #[command(long_flag = "list")]
     List,
@@ -208,6 +227,14 @@ pub(crate) struct ReportArgs {
     pub(crate) folder: PathBuf,
 }
 
+/// How the findings are shown.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct DoctorArgs {
+    /// Prints JSON: every finding with its level, value, advice and figures.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What a runner hosts.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunnerArgs {
@@ -283,9 +310,8 @@ mod tests {
 
     #[test]
     fn every_command_also_works_as_a_flag() {
-        for (flag, word) in
-            [("--sweep", "sweep"), ("--table", "table"), ("--verify", "verify"), ("--list", "list")]
-        {
+        for word in ["sweep", "table", "verify", "doctor", "list"] {
+            let flag = &*format!("--{word}");
             let by_flag = Cli::try_parse_from(["driver", flag]).expect(flag);
             let by_word = Cli::try_parse_from(["driver", word]).expect(word);
             assert_eq!(format!("{by_flag:?}"), format!("{by_word:?}"));

@@ -1,11 +1,11 @@
 //! Facts about the machine and the build, gathered before anything runs.
 
-mod cgroup;
-
-pub(crate) use cgroup::throttled_periods;
+pub(crate) mod cgroup;
+pub(crate) mod files;
 
 use std::{fs, num::NonZeroUsize, path::Path, time::SystemTime};
 
+use files::{Files, Machine};
 use harness::environment::Environment;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
@@ -37,13 +37,14 @@ pub(crate) fn gather() -> Environment {
         kernel: System::kernel_version().ok(),
         host_cores: available_cores().get(),
         available_cores: available_cores().get(),
-        cgroup_quota_cores: cgroup::quota_cores(),
+        cgroup_quota_cores: cgroup::quota_cores(&Machine),
         virtualization: virtualization(),
-        governor: line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        governor: Machine.line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         load_average_1m: System::load_average().map_or(0.0, |load| load.one),
         cpu_pressure_percent: cpu_pressure(),
-        shmem_huge_pages: line_of("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
-            .and_then(|line| Some(line.split_once('[')?.1.split_once(']')?.0.to_owned())),
+        shmem_huge_pages: Machine
+            .line("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
+            .and_then(|line| chosen(&line)),
         ..Environment::default()
     };
     add_processor_and_memory(&mut facts);
@@ -75,17 +76,24 @@ fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A container is named first: it is the nearer limit.
-fn virtualization() -> Option<String> {
+/// What stands in brackets: `always [madvise] never`.
+pub(crate) fn chosen(line: &str) -> Option<String> {
+    Some(line.split_once('[')?.1.split_once(']')?.0.to_owned())
+}
+
+/// Container and hypervisor, if one is seen. A container is named first: it is
+/// the nearer limit.
+pub(crate) fn virtualization() -> Option<String> {
     let container = Path::new("/.dockerenv").exists().then(|| "docker".to_owned());
-    let container = container.or_else(|| line_of("/run/systemd/container"));
+    let container = container.or_else(|| Machine.line("/run/systemd/container"));
     let machine = ["sys_vendor", "product_name"]
-        .map(|name| line_of(&format!("/sys/class/dmi/id/{name}")).unwrap_or_default());
+        .map(|name| Machine.line(&format!("/sys/class/dmi/id/{name}")).unwrap_or_default());
     let hypervisor = fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| {
         info.lines().any(|line| line.starts_with("flags") && line.contains(" hypervisor"))
     });
     let hypervisor = hypervisor.then(|| {
-        line_of("/sys/hypervisor/type")
+        Machine
+            .line("/sys/hypervisor/type")
             .or_else(|| non_empty(machine.join(" ").trim()))
             .unwrap_or_else(|| "a hypervisor".to_owned())
     });
@@ -97,15 +105,12 @@ fn virtualization() -> Option<String> {
 
 /// `some avg10=1.53 …`: percent of the last ten seconds.
 fn cpu_pressure() -> Option<f64> {
-    line_of("/proc/pressure/cpu")?
+    Machine
+        .line("/proc/pressure/cpu")?
         .split_whitespace()
         .find_map(|field| field.strip_prefix("avg10="))?
         .parse()
         .ok()
-}
-
-fn line_of(path: &str) -> Option<String> {
-    non_empty(fs::read_to_string(path).ok()?.lines().next()?.trim())
 }
 
 fn non_empty(text: &str) -> Option<String> {

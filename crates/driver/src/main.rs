@@ -12,6 +12,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod doctor;
 mod environment;
 mod error;
 mod interrupt;

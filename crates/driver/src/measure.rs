@@ -5,7 +5,7 @@ mod budget;
 mod cast;
 mod history;
 mod precision;
-mod resources;
+pub(crate) mod resources;
 pub(crate) mod sample;
 pub(crate) mod validity;
 

@@ -9,6 +9,8 @@ pub(crate) enum End {
     Complete,
     /// Something failed; the rest was measured.
     SomeFailed,
+    /// The machine is usable for measuring, with warnings.
+    Warned,
     /// The command line, the config or the folder is not usable.
     Usage,
     /// Interrupted by a signal; what was measured is saved.
@@ -20,7 +22,7 @@ impl End {
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Complete => 0,
-            Self::SomeFailed => 1,
+            Self::SomeFailed | Self::Warned => 1,
             Self::Usage => 2,
             Self::Interrupted => 130,
         }

@@ -41,3 +41,4 @@ pub use peers::python::SCRIPT as PYTHON_SCRIPT;
 pub use record::{Line, Round, Sample};
 pub use row::{Outcome, Row, Spread};
 pub use stage::{Terms, perform};
+pub use task::chain;

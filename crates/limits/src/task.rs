@@ -8,7 +8,8 @@ pub(crate) fn square(x: u64) -> u64 {
 /// A task whose time is in proportion to `steps`: each needs the result of the
 /// one before, and no algebra joins two of them (a product of products would be
 /// one product).
-pub(crate) fn chain(mut x: u64, steps: u64) -> u64 {
+#[must_use]
+pub fn chain(mut x: u64, steps: u64) -> u64 {
     for _ in 0..steps {
         x = (x ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     }

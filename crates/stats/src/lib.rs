@@ -8,6 +8,7 @@
 //! - [`scaling`]: speed-up, efficiency and the Karp–Flatt serial fraction.
 //! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
 //!   points cannot identify them.
+//! - [`sensitivity`]: how many rounds a comparison needs.
 //! - [`metg()`], [`break_even()`]: where a curve crosses a threshold for good.
 //!
 //! ```
@@ -30,6 +31,7 @@ pub mod order;
 pub mod paired;
 pub mod quantile;
 pub mod scaling;
+pub mod sensitivity;
 mod student;
 pub mod usl;
 
@@ -40,3 +42,4 @@ pub use metg::{EfficiencyPoint, Metg, metg};
 pub use order::BalancedOrder;
 pub use quantile::{median, quantile};
 pub use scaling::{ScalingPoint, efficiency, karp_flatt, speed_up};
+pub use sensitivity::rounds_for;

@@ -73,6 +73,11 @@ pub(crate) struct ValidityLimits {
     pub(crate) max_pressure: f64,
 }
 
+impl ValidityLimits {
+    /// What holds where a config does not say.
+    pub(crate) const DEFAULT: Self = Self { max_steal: 0.05, max_others: 0.1, max_pressure: 0.5 };
+}
+
 /// One question and what is compared to answer it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Experiment {

@@ -246,7 +246,7 @@ fn runner(section: &Section<'_>) -> Result<ExternalRunner, ConfigError> {
 }
 
 fn validity(top: &Section<'_>) -> Result<ValidityLimits, ConfigError> {
-    let defaults = ValidityLimits { max_steal: 0.05, max_others: 0.1, max_pressure: 0.5 };
+    let defaults = ValidityLimits::DEFAULT;
     or(top, "validity", defaults, |entry| {
         let section = entry.section("[validity]", &VALIDITY_KEYS)?;
         let share = |key, default| or(&section, key, default, |entry| entry.number(0.0, 1.0));

@@ -15,8 +15,19 @@ use nix::{
 use procfs::process::{Process, Stat};
 
 /// All processes of the machine at one moment.
-pub(super) struct Census {
+pub(crate) struct Census {
     by_id: HashMap<i32, Stat>,
+}
+
+/// A process and the processor time that it used for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Busiest {
+    /// The kernel's short name of it.
+    pub(crate) name: String,
+    /// Its process id.
+    pub(crate) pid: i32,
+    /// In nanoseconds.
+    pub(crate) cpu_ns: u64,
 }
 
 /// The processes of one runner: it, its descendants and its group.
@@ -25,7 +36,7 @@ pub(super) struct Tree(Vec<i32>);
 
 impl Census {
     /// Looks at every process once.
-    pub(super) fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let processes = procfs::process::all_processes().into_iter().flatten().flatten();
         let stats = processes.filter_map(|process| process.stat().ok());
         Self { by_id: stats.map(|stat| (stat.pid, stat)).collect() }
@@ -36,6 +47,21 @@ impl Census {
         let root = runner.cast_signed();
         let belongs = |stat: &&Stat| stat.pgrp == root || self.descends(stat.pid, root);
         Tree(self.by_id.values().filter(belongs).map(|stat| stat.pid).collect())
+    }
+
+    /// Who has used most since `before`, this process and its children left
+    /// out; `None` if nobody has used any.
+    pub(crate) fn busiest_since(&self, before: &Self) -> Option<Busiest> {
+        let own = self.tree(std::process::id());
+        let others = self.by_id.values().filter(|stat| !own.0.contains(&stat.pid));
+        let used = others.map(|now| {
+            let same = before.by_id.get(&now.pid).filter(|then| then.starttime == now.starttime);
+            let ticks = (now.utime + now.stime)
+                .saturating_sub(same.map_or(0, |then| then.utime + then.stime));
+            (ticks * ns_per_tick(), now)
+        });
+        let (cpu_ns, stat) = used.max_by_key(|(used, _)| *used)?;
+        (cpu_ns > 0).then(|| Busiest { name: stat.comm.clone(), pid: stat.pid, cpu_ns })
     }
 
     fn descends(&self, pid: i32, root: i32) -> bool {
@@ -133,9 +159,12 @@ fn cpu_clock_ns(pid: i32) -> u64 {
 }
 
 fn children_ns(stat: &Stat) -> u64 {
+    u64::try_from(stat.cutime + stat.cstime).unwrap_or(0) * ns_per_tick()
+}
+
+fn ns_per_tick() -> u64 {
     static NS_PER_TICK: OnceLock<u64> = OnceLock::new();
-    let ns_per_tick = NS_PER_TICK.get_or_init(|| 1_000_000_000 / procfs::ticks_per_second().max(1));
-    u64::try_from(stat.cutime + stat.cstime).unwrap_or(0) * ns_per_tick
+    *NS_PER_TICK.get_or_init(|| 1_000_000_000 / procfs::ticks_per_second().max(1))
 }
 
 #[cfg(test)]
@@ -152,5 +181,14 @@ mod tests {
         assert!(pids.contains(&child.id().cast_signed()));
         assert!(used.cpu_ns > 0 && used.minor_faults > 0 && used.processes >= 2, "{used:?}");
         assert!(pss > 100 << 10, "{pss} bytes for a test binary and sleep");
+    }
+
+    #[test]
+    fn own_processes_are_never_the_busiest_of_the_others() {
+        let before = Census { by_id: HashMap::new() };
+        let busiest = Census::take().busiest_since(&before);
+        assert_ne!(busiest.map(|busiest| busiest.pid), Some(std::process::id().cast_signed()));
+        let now = Census::take();
+        assert_eq!(now.busiest_since(&now), None, "nobody uses any in no time");
     }
 }

@@ -13,7 +13,10 @@ use nix::{
 };
 
 use super::resources::{self, Tree};
-use crate::{config::ValidityLimits, environment};
+use crate::{
+    config::ValidityLimits,
+    environment::{cgroup, files::Machine},
+};
 
 /// The kernel counts processor time in ticks of 10 ms, so shares are taken
 /// over at least this long; a shorter round shares the verdict of the time
@@ -55,6 +58,47 @@ impl Span {
     /// this process's.
     pub(crate) fn end(&self) -> Validity {
         self.observer.judge(&self.begin, &self.observer.look_after_children())
+    }
+
+    /// What has happened since it began, children that have ended being this
+    /// process's own; `None` if that is too short a time to tell.
+    pub(crate) fn change(&self) -> Option<Change> {
+        Change::between(&self.begin, &self.observer.look_after_children())
+    }
+}
+
+/// What the machine did between two moments; shares are 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Change {
+    /// Of the usable cores' time: what the hypervisor took.
+    pub(crate) steal: f64,
+    /// Of the usable cores' time: what other processes used.
+    pub(crate) others: f64,
+    /// Of the time: while some task waited for a core.
+    pub(crate) waited: f64,
+    /// Pages swapped in.
+    pub(crate) swapped_in: u64,
+    /// Periods in which the cgroup's quota was used up.
+    pub(crate) throttled: u64,
+}
+
+impl Change {
+    fn between(from: &Look, to: &Look) -> Option<Self> {
+        let elapsed = to.at - from.at;
+        let total = to.cores.total.saturating_sub(from.cores.total);
+        if total == 0 || elapsed < WINDOW / 2 {
+            return None;
+        }
+        let share = |ticks: f64| (ticks / total as f64).clamp(0.0, 1.0);
+        let busy = to.cores.busy.saturating_sub(from.cores.busy) as f64;
+        let own = to.own_ns.saturating_sub(from.own_ns) as f64 / NS_PER_TICK;
+        Some(Self {
+            steal: share(to.cores.steal.saturating_sub(from.cores.steal) as f64),
+            others: share(busy - own),
+            waited: to.pressure.saturating_sub(from.pressure) as f64 / elapsed.as_micros() as f64,
+            swapped_in: to.swapped_in.saturating_sub(from.swapped_in),
+            throttled: to.throttled.saturating_sub(from.throttled),
+        })
     }
 }
 
@@ -116,7 +160,7 @@ impl Observer {
                 .map_or_else(|_| CoreTimes::default(), |stat| core_times(&stat, &self.cores)),
             own_ns: resources::own_cpu_ns() + own.cpu_ns(),
             swapped_in: counter("/proc/vmstat", "pswpin "),
-            throttled: environment::throttled_periods().unwrap_or(0),
+            throttled: cgroup::throttling(&Machine).map_or(0, |so_far| so_far.periods),
             pressure: counter("/proc/pressure/cpu", "some "),
         }
     }
@@ -128,17 +172,8 @@ impl Observer {
     }
 
     fn judge(&self, from: &Look, to: &Look) -> Validity {
-        let elapsed = to.at - from.at;
-        let total = to.cores.total.saturating_sub(from.cores.total);
-        if total == 0 || elapsed < WINDOW / 2 {
-            return Validity::default();
-        }
-        let share = |ticks: f64| (ticks / total as f64).clamp(0.0, 1.0);
-        let busy = to.cores.busy.saturating_sub(from.cores.busy) as f64;
-        let own = to.own_ns.saturating_sub(from.own_ns) as f64 / NS_PER_TICK;
-        let steal = share(to.cores.steal.saturating_sub(from.cores.steal) as f64);
-        let others = share(busy - own);
-        let waited = to.pressure.saturating_sub(from.pressure) as f64 / elapsed.as_micros() as f64;
+        let Some(change) = Change::between(from, to) else { return Validity::default() };
+        let Change { steal, others, waited, .. } = change;
         let mut contaminated = Vec::new();
         if steal > self.limits.max_steal {
             contaminated.push(format!("the hypervisor took {:.0} % of the cores", steal * 100.0));
@@ -146,10 +181,10 @@ impl Observer {
         if others > self.limits.max_others {
             contaminated.push(format!("other processes used {:.0} % of the cores", others * 100.0));
         }
-        if to.swapped_in > from.swapped_in {
+        if change.swapped_in > 0 {
             contaminated.push("memory was swapped in".to_owned());
         }
-        if to.throttled > from.throttled {
+        if change.throttled > 0 {
             contaminated.push("the cgroup's processor quota was used up".to_owned());
         }
         if !self.saturating && waited > self.limits.max_pressure {

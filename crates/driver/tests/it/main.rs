@@ -2,6 +2,7 @@
 
 mod command_line;
 mod configs;
+mod doctor;
 mod failures;
 mod fake_runner;
 mod interruption;
