@@ -98,7 +98,7 @@ impl Estimate {
 /// logarithms if all are positive, as times and ratios are: its ends are then
 /// positive too, and turn round as the ratio does). It holds however much of the
 /// variance is luck. A percentile bootstrap over incarnations and rounds does
-/// not: of three incarnations that differ it covers the truth some 75 times in 100.
+/// not: of three incarnations that differ it covers the truth some 80 times in 100.
 /// METHODOLOGY.md has the figures. That honesty costs width: with two
 /// incarnations the factor is 12.7, with three 4.3, with six 2.6.
 ///

@@ -1,6 +1,10 @@
 //! Who is best in a block, and who cannot be told apart from the best.
 
-use stats::{Estimate, median_with_interval};
+use stats::{
+    Estimate,
+    estimate::LEVEL,
+    paired::{corrected_level, log_ratio},
+};
 
 use super::samples::BlockSamples;
 use crate::model::{Block, Cell};
@@ -16,10 +20,27 @@ pub(crate) enum Standing<'a> {
     TooFewRounds(&'a Cell, Estimate),
     /// Even the best one is slower than the baseline.
     SerialWins(&'a Cell, Estimate),
-    /// The best one's interval includes 1.
-    NoneFaster(&'a Cell, Estimate),
-    /// The best, its speed-up, and those that cannot be told apart from it.
-    Faster(&'a Cell, Estimate, Vec<&'a Cell>),
+    /// The best one cannot be told apart from the baseline.
+    NoneFaster(&'a Cell, Estimate, Rivals<'a>),
+    /// The best, its speed-up, and what it was compared with.
+    Faster(&'a Cell, Estimate, Rivals<'a>),
+}
+
+/// How the best configuration of a block compares with the others.
+///
+/// It is named after looking at all, and any of them might have been: each
+/// interval is at the level at which all hold together. Compared within rounds,
+/// where drift cancels: two speed-ups whose intervals overlap can still differ
+/// in every single round.
+pub(crate) struct Rivals<'a> {
+    /// With how many it was compared, the baseline counted.
+    pub(crate) compared: usize,
+    /// The baseline's time ÷ the best one's.
+    pub(crate) serial: Option<Estimate>,
+    /// The second quickest, and its time ÷ the best one's.
+    pub(crate) runner_up: Option<(&'a Cell, Estimate)>,
+    /// Those of which no difference from the best is shown.
+    pub(crate) tied: Vec<&'a Cell>,
 }
 
 /// Ranks the cells of `block`, whose records are `samples`.
@@ -44,14 +65,15 @@ pub(crate) fn of<'a>(block: &'a Block, samples: &BlockSamples<'_>, seed: u64) ->
         return Standing::NoComparison;
     };
     if speed_up.interval().is_none() {
-        Standing::TooFewRounds(best, speed_up)
-    } else if speed_up.is_below(1.0) {
-        Standing::SerialWins(best, speed_up)
-    } else if !speed_up.is_above(1.0) {
-        Standing::NoneFaster(best, speed_up)
-    } else {
-        let others = others.iter().map(|&(place, cell, _)| (place, cell));
-        Standing::Faster(best, speed_up, tied(best_place, others, samples, seed))
+        return Standing::TooFewRounds(best, speed_up);
+    }
+    let others: Vec<(usize, &Cell)> =
+        others.iter().map(|&(place, cell, _)| (place, cell)).collect();
+    let rivals = rivals(best_place, &others, samples, seed);
+    match rivals.serial {
+        Some(serial) if serial.is_below(1.0) => Standing::SerialWins(best, speed_up),
+        Some(serial) if serial.is_above(1.0) => Standing::Faster(best, speed_up, rivals),
+        _ => Standing::NoneFaster(best, speed_up, rivals),
     }
 }
 
@@ -59,8 +81,8 @@ pub(crate) fn of<'a>(block: &'a Block, samples: &BlockSamples<'_>, seed: u64) ->
 pub(crate) struct Pools<'a> {
     /// From the quickest to the slowest; not empty.
     pub(crate) ranked: Vec<&'a Cell>,
-    /// Those that cannot be told apart from the quickest.
-    pub(crate) tied: Vec<&'a Cell>,
+    /// What the quickest was compared with.
+    pub(crate) rivals: Rivals<'a>,
 }
 
 /// Ranks the pools of `block` that have `workers` workers by their speed-ups,
@@ -86,25 +108,38 @@ pub(crate) fn pools<'a>(
         .collect();
     ranked.sort_by(|a, b| a.2.0.cmp(&b.2.0).then_with(|| a.2.1.total_cmp(&b.2.1)));
     let (&(best, ..), others) = ranked.split_first()?;
-    let others = others.iter().map(|&(place, cell, _)| (place, cell));
-    let tied = tied(best, others, samples, seed);
-    Some(Pools { ranked: ranked.iter().map(|&(_, cell, _)| cell).collect(), tied })
+    let others: Vec<(usize, &Cell)> =
+        others.iter().map(|&(place, cell, _)| (place, cell)).collect();
+    let rivals = rivals(best, &others, samples, seed);
+    Some(Pools { ranked: ranked.iter().map(|&(_, cell, _)| cell).collect(), rivals })
 }
 
-/// Those of `others`, with their places in the block, that cannot be told apart
-/// from the `best` one.
-///
-/// Compared within rounds, where drift cancels: two speed-ups whose intervals
-/// overlap can still differ in every single round.
-fn tied<'a>(
+/// Compares the `best` configuration with the baseline and with `others`, from
+/// the quickest to the slowest, each with its place in the block.
+fn rivals<'a>(
     best: usize,
-    others: impl Iterator<Item = (usize, &'a Cell)>,
+    others: &[(usize, &'a Cell)],
     samples: &BlockSamples<'_>,
     seed: u64,
-) -> Vec<&'a Cell> {
-    let slower = |place| median_with_interval(&samples.ratios(place, best), seed);
-    others
-        .filter(|&(place, _)| !slower(place).is_some_and(|ratio| ratio.is_above(1.0)))
-        .map(|(_, cell)| cell)
-        .collect()
+) -> Rivals<'a> {
+    let serial = samples.serial();
+    let compared = others.len() + usize::from(serial.is_some());
+    let level = corrected_level(LEVEL, compared);
+    let times_as_long = |place| {
+        let logs = |ratios: Vec<f64>| ratios.into_iter().map(f64::ln).collect();
+        log_ratio(
+            &samples.ratios(place, best).into_iter().map(logs).collect::<Vec<_>>(),
+            level,
+            seed,
+        )
+    };
+    let ratios: Vec<(&Cell, Option<Estimate>)> =
+        others.iter().map(|&(place, cell)| (cell, times_as_long(place))).collect();
+    let is_slower = |ratio: &Option<Estimate>| ratio.is_some_and(|ratio| ratio.is_above(1.0));
+    Rivals {
+        compared,
+        serial: serial.and_then(times_as_long),
+        runner_up: ratios.first().and_then(|&(cell, ratio)| Some((cell, ratio?))),
+        tied: ratios.iter().filter(|(_, ratio)| !is_slower(ratio)).map(|&(cell, _)| cell).collect(),
+    }
 }

@@ -32,7 +32,8 @@ pub struct Report {
     /// The first and most general verdict, in plain words: what is fastest.
     pub headline: String,
     /// What belongs to the headline but does not fit into it: what cannot be
-    /// told apart from the fastest, and from which task on processes pay.
+    /// told apart from the fastest, or else how far behind the runner-up is, and
+    /// from which task on processes pay.
     pub headline_detail: Option<String>,
     /// Seed of every random choice of the sweep and of the analysis.
     pub seed: u64,

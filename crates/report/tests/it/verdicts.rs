@@ -56,6 +56,27 @@ fn a_clear_winner_stands_alone() {
     let headline = headline(job, &all, 24);
     assert!(headline.contains("shm-pool/fork, 2 workers, 1.9"), "{headline}");
     assert!(!headline.contains("told apart"), "{headline}");
+    // 0.6 ns a byte against 0.1 ns, both on two workers.
+    assert!(headline.contains("The runner-up, pipe-pool/fork, takes "), "{headline}");
+    assert!(headline.contains("as long, 2 comparisons allowed for"), "{headline}");
+}
+
+#[test]
+fn of_equals_none_is_ahead_of_any_other_more_often_than_one_time_in_twenty() {
+    let equals = ["shm-pool/fork", "shm-pool/forkserver", "shm-pool/spawn"];
+    let mut all = vec![Configuration::serial()];
+    all.extend(equals.map(|name| configuration(name, 2)));
+    let told_apart = |seed: &u64| {
+        let mut sweep = Synthetic::new(*seed);
+        sweep.incarnations = 4;
+        sweep.block("speed-up", "block", LARGE, &all);
+        let verdict = analyse(&sweep.finish()).experiments.remove(0).verdicts.remove(0);
+        let tied = verdict.split("cannot be told apart from ").nth(1);
+        tied.is_none_or(|tied| !tied.contains(" and "))
+    };
+    let seeds = 200;
+    let wrong = (0..seeds).filter(told_apart).count();
+    assert!(wrong <= 10, "{wrong} of {seeds}");
 }
 
 #[test]

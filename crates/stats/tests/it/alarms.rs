@@ -40,7 +40,7 @@ fn without_the_correction_four_cells_alarm_several_times_as_often() {
 
 /// `cargo test --release -p stats --test it -- --ignored --nocapture one_duel_in_a_hundred`
 #[test]
-#[ignore = "takes half a minute; prints the table of METHODOLOGY.md"]
+#[ignore = "takes a minute; prints a table of METHODOLOGY.md"]
 fn at_most_one_duel_in_a_hundred_alarms_at_99_percent() {
     println!("| noise | incarnations | corrected | not corrected |");
     println!("|---|---|---|---|");

@@ -3,7 +3,7 @@
 use harness::{Job, StartMethod};
 use stats::Estimate;
 
-use super::{cannot_be_told_apart, spoken};
+use super::{against, spoken};
 use crate::{
     analysis::{
         samples::BlockSamples,
@@ -60,22 +60,23 @@ fn outcome(block: &Block, pools: &Pools<'_>) -> Option<String> {
             best.counts.used
         ));
     }
-    let tied = cannot_be_told_apart(best, &pools.tied);
-    let tied = tied.map_or(String::new(), |tied| format!("; {tied}"));
-    let speed_up = best.figures()?.speed_up;
-    let serial = block.serial().and_then(cycle).zip(speed_up).map(|(serial, speed_up)| {
-        (format::time_estimate(&serial), speed_up.is_below(1.0), speed_up.is_above(1.0))
+    let against = against(best, &pools.rivals);
+    let against = against.map_or(String::new(), |against| format!("; {against}"));
+    let serial = block.serial().and_then(cycle).zip(pools.rivals.serial).map(|(serial, ratio)| {
+        (format::time_estimate(&serial), ratio.is_below(1.0), ratio.is_above(1.0))
     });
     Some(match serial {
         Some((serial, true, _)) => format!(
             "serial (no pool at all) has the shortest whole cycle of start, job and stop: {serial}. \
-             The quickest pool is {name}: {shown}{tied}"
+             The quickest pool is {name}: {shown}{against}"
         ),
         Some((serial, _, false)) => format!(
             "no pool has a clearly shorter whole cycle of start, job and stop than serial: {serial}. \
-             The quickest pool is {name}: {shown}{tied}"
+             The quickest pool is {name}: {shown}{against}"
         ),
-        _ => format!("{name} has the shortest whole cycle of start, job and stop: {shown}{tied}"),
+        _ => {
+            format!("{name} has the shortest whole cycle of start, job and stop: {shown}{against}")
+        }
     })
 }
 

@@ -12,7 +12,7 @@ use stats::Estimate;
 use super::{
     findings::is_process_strategy,
     samples::BlockSamples,
-    standing::{self, Standing},
+    standing::{self, Rivals, Standing},
 };
 use crate::{
     format,
@@ -40,10 +40,10 @@ pub(crate) fn headline(
         let verdict = first.map_or("Nothing was measured.", String::as_str);
         return (verdict.to_owned(), None);
     };
-    let (winner, tied) = comparison(block, samples, seed);
+    let (winner, rivals) = comparison(block, samples, seed);
     let mut granularity = experiments.iter().filter(|e| e.kind == ExperimentKind::Granularity);
     let pays = granularity.find_map(|e| cost::processes_pay(e, block.job.workload));
-    let parts: Vec<String> = tied.into_iter().chain(pays).collect();
+    let parts: Vec<String> = rivals.into_iter().chain(pays).collect();
     let detail = (!parts.is_empty()).then(|| capitalised(&format!("{}.", parts.join("; "))));
     (winner, detail)
 }
@@ -87,21 +87,20 @@ pub(crate) fn spoken(workload: harness::Workload) -> String {
     workload.name().replace('-', " ")
 }
 
-/// Who is fastest in one block, and who cannot be told apart from it; without
-/// a full stop.
+/// Who is fastest in one block, and how its rivals compare; without a full stop.
 fn comparison(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> (String, Option<String>) {
     let size = match block.serial_task_ns() {
         Some(ns) => format!("tasks of {}", format::time(ns)),
         None => format!("tasks of {} elements", format::count(block.job.task_size)),
     };
     let opening = format!("For {} with {size} on this machine", spoken(block.job.workload));
-    let (outcome, tied) = outcome(block, samples, seed);
-    (format!("{opening}: {outcome}"), tied)
+    let (outcome, rivals) = outcome(block, samples, seed);
+    (format!("{opening}: {outcome}"), rivals)
 }
 
-fn sentence((winner, tied): (String, Option<String>)) -> String {
-    match tied {
-        Some(tied) => format!("{winner}; {tied}."),
+fn sentence((winner, rivals): (String, Option<String>)) -> String {
+    match rivals {
+        Some(rivals) => format!("{winner}; {rivals}."),
         None => format!("{winner}."),
     }
 }
@@ -121,8 +120,8 @@ fn largest_arrays(
     let verdict = |(block, samples): &(&Block, &&BlockSamples<'_>)| {
         let size = format::bytes(block.payload_bytes as f64);
         let workload = spoken(block.job.workload);
-        let (outcome, tied) = outcome(block, samples, seed);
-        sentence((format!("For {workload} over an array of {size}: {outcome}"), tied))
+        let (outcome, rivals) = outcome(block, samples, seed);
+        sentence((format!("For {workload} over an array of {size}: {outcome}"), rivals))
     };
     let of_workload = pairs.chunk_by(|(a, _), (b, _)| a.job.workload == b.job.workload);
     let sentences = of_workload.flat_map(|sizes| {
@@ -152,19 +151,36 @@ fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> (String, Opt
         Standing::SerialWins(best, speed_up) => {
             format!("serial wins; the best of the others is {}", shown(best, &speed_up))
         }
-        Standing::NoneFaster(best, speed_up) => {
-            format!("nothing is clearly faster than serial; best is {}", shown(best, &speed_up))
-        }
-        Standing::Faster(best, speed_up, tied) => {
-            return (shown(best, &speed_up), cannot_be_told_apart(best, &tied));
+        Standing::NoneFaster(best, speed_up, rivals) => format!(
+            "nothing is clearly faster than serial{}; best is {}",
+            // Its own interval may well exclude 1: one of many does by chance.
+            allowed_for(&rivals),
+            shown(best, &speed_up)
+        ),
+        Standing::Faster(best, speed_up, rivals) => {
+            return (shown(best, &speed_up), against(best, &rivals));
         }
     };
     (winner, None)
 }
 
-/// "cannot be told apart from rayon and threads"; `None` if nothing is `tied`.
-fn cannot_be_told_apart(best: &Cell, tied: &[&Cell]) -> Option<String> {
-    (!tied.is_empty()).then(|| format!("cannot be told apart from {}", list(best, tied)))
+/// "cannot be told apart from rayon and threads", or by how much the runner-up
+/// is slower; `None` without rivals.
+fn against(best: &Cell, rivals: &Rivals<'_>) -> Option<String> {
+    if !rivals.tied.is_empty() {
+        return Some(format!("cannot be told apart from {}", list(best, &rivals.tied)));
+    }
+    let (cell, ratio) = rivals.runner_up?;
+    let (name, ratio) = (list(best, &[cell]), format::ratio_estimate(&ratio));
+    Some(format!("the runner-up, {name}, takes {ratio} as long{}", allowed_for(rivals)))
+}
+
+/// ", 8 comparisons allowed for".
+fn allowed_for(rivals: &Rivals<'_>) -> String {
+    if rivals.compared < 2 {
+        return String::new();
+    }
+    format!(", {} comparisons allowed for", rivals.compared)
 }
 
 /// "rayon, threads × 1 and 3 more": workers only where they are not those of
