@@ -20,6 +20,16 @@ Exit codes:
   2    the command line or the config is not usable; nothing was measured
   130  interrupted; what was measured is saved and can be resumed";
 
+const COMPARE_HELP: &str = "\
+Examples:
+  driver compare reports/sample reports/latest
+  driver compare before after --markdown compared.md
+  driver compare before after --json | jq '.cells[] | select(.verdict == \"slower\")'
+
+Exit codes:
+  0    both could be read, whatever the comparison says
+  2    one of them cannot be read, or the command line is not usable";
+
 const DOCTOR_HELP: &str = "\
 Examples:
   driver doctor                    a line a finding, and what to do
@@ -85,6 +95,13 @@ pub(crate) enum Command {
     /// Redraws tables, plots and page of a report folder from its records.
     #[command(long_flag = "report", after_help = EXIT_CODES)]
     Report(ReportArgs),
+    /// Compares two report folders, cell by cell: weak, since unpaired.
+    ///
+    /// They were measured at different times, so their times differ by
+    /// whatever the machine did differently. Speed-ups over serial are
+    /// compared beside them: there, drift has cancelled. It gates nothing.
+    #[command(long_flag = "compare", after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
     /// Tells how fit this machine is for measuring, and what to change.
     ///
     /// Looks at it for about two seconds: steal time, other processes,
@@ -227,6 +244,26 @@ pub(crate) struct ReportArgs {
     pub(crate) folder: PathBuf,
 }
 
+/// Which folders, and how the comparison is shown.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The folder to compare with, e.g. `reports/sample`.
+    #[arg(value_name = "A")]
+    pub(crate) a: PathBuf,
+
+    /// The folder that is compared, e.g. `reports/latest`.
+    #[arg(value_name = "B")]
+    pub(crate) b: PathBuf,
+
+    /// Prints JSON in place of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Also writes the comparison to FILE as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
 /// How the findings are shown.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct DoctorArgs {
@@ -317,5 +354,6 @@ mod tests {
             assert_eq!(format!("{by_flag:?}"), format!("{by_word:?}"));
         }
         assert!(Cli::try_parse_from(["driver", "--report", "folder"]).is_ok());
+        assert!(Cli::try_parse_from(["driver", "--compare", "one", "another"]).is_ok());
     }
 }

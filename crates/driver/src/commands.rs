@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod compare;
 mod doctor;
 mod drawing;
 mod exec;
@@ -30,6 +31,7 @@ pub(crate) fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::Table(arguments) => table::execute(&arguments)?,
         Command::Verify(arguments) => verify::execute(&arguments)?,
         Command::Report(arguments) => report::execute(&arguments)?,
+        Command::Compare(arguments) => compare::execute(&arguments)?,
         Command::Doctor(arguments) => doctor::execute(arguments)?,
         Command::List => list::execute()?,
         Command::Runner(arguments) => runner::execute(arguments)?,

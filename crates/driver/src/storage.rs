@@ -12,17 +12,14 @@ use std::{io, path::Path};
 pub(crate) use folder::{Folder, fresh_path, point_latest};
 pub(crate) use journal::Journal;
 
-/// The folder cannot be used.
+/// The folder cannot be used: what is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("{problem}\nhelp: {help}")]
-pub(crate) struct StorageError {
-    problem: String,
-    help: &'static str,
-}
+#[error("{0}")]
+pub(crate) struct StorageError(String);
 
 impl StorageError {
     fn new(problem: String, help: &'static str) -> Self {
-        Self { problem, help }
+        Self(format!("{problem}\nhelp: {help}"))
     }
 
     fn writing(path: &Path, cause: io::Error) -> Self {

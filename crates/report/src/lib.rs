@@ -4,11 +4,13 @@
 //! [`parse_records`] reads what a sweep wrote, [`analyse`] computes every
 //! figure into a [`Report`], and the renderers only draw it: [`terminal`],
 //! [`markdown`], [`summary`] (CSV), [`plots()`] (SVG) and [`html`].
-//! [`artefacts()`] does it all in one call.
+//! [`artefacts()`] does it all in one call. [`comparison`] holds two sweeps
+//! against each other.
 #![forbid(unsafe_code)]
 
 pub mod analysis;
 mod artefacts;
+pub mod comparison;
 mod format;
 pub mod html;
 pub mod markdown;

@@ -1,6 +1,7 @@
 //! The report's tables as Markdown.
 
 use crate::{
+    comparison::drawing::Sheet,
     model::Report,
     plots::Plot,
     tables::{self, Table, Values},
@@ -21,10 +22,7 @@ pub fn render(report: &Report, plots: &[Plot]) -> String {
         if let Some(question) = &experiment.question {
             page += &format!("\n*{}*\n", escape(question));
         }
-        page.push('\n');
-        for verdict in &experiment.verdicts {
-            page += &format!("- {}\n", escape(verdict));
-        }
+        page += &items(&experiment.verdicts);
         for plot in plots.iter().filter(|plot| plot.experiment == experiment.name) {
             page += &format!("\n![{}]({})\n", escape(&plot.title), plot.path());
         }
@@ -33,6 +31,29 @@ pub fn render(report: &Report, plots: &[Plot]) -> String {
         }
     }
     page
+}
+
+/// Writes a comparison as [`render`] writes a report.
+pub(crate) fn draw(sheet: &Sheet) -> String {
+    let mut page = format!("# {}\n", sheet.title);
+    for paragraph in &sheet.paragraphs {
+        page += &format!("\n{}\n", escape(paragraph));
+    }
+    page += &items(&sheet.differences);
+    for table in &sheet.tables {
+        page += &render_table(table);
+    }
+    for note in &sheet.notes {
+        page += &format!("\n{}\n", escape(note));
+    }
+    page += &items(&sheet.missing);
+    page
+}
+
+/// A list after an empty line; nothing if there are none.
+fn items(texts: &[String]) -> String {
+    let lines: String = texts.iter().map(|text| format!("- {}\n", escape(text))).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 fn render_table(table: &Table) -> String {

@@ -4,6 +4,7 @@ use harness::record::ExperimentKind;
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
+    comparison::drawing::Sheet,
     model::{Experiment, Report},
     tables::{self, Entry, Row, Table, Tone, Values},
 };
@@ -47,6 +48,26 @@ pub fn classic_table(report: &Report) -> String {
     page.text
 }
 
+/// Draws a comparison as [`render`] draws a report.
+pub(crate) fn draw(sheet: &Sheet, width: usize, color: bool) -> String {
+    let mut page = Page { text: String::new(), width: width.max(NARROWEST), color };
+    page.paragraph(sheet.title, Style::Strong);
+    for paragraph in &sheet.paragraphs {
+        page.paragraph(paragraph, Style::Plain);
+    }
+    page.items(&sheet.differences);
+    for table in &sheet.tables {
+        page.text.push('\n');
+        page.table(table);
+    }
+    page.text.push('\n');
+    for note in &sheet.notes {
+        page.paragraph(note, Style::Faint);
+    }
+    page.items(&sheet.missing);
+    page.text
+}
+
 struct Page {
     text: String,
     width: usize,
@@ -84,9 +105,7 @@ impl Page {
         if let Some(question) = &experiment.question {
             self.paragraph(question, Style::Faint);
         }
-        for verdict in &experiment.verdicts {
-            self.item(verdict);
-        }
+        self.items(&experiment.verdicts);
         for table in tables::of(experiment).iter().filter(|table| !table.detail) {
             self.text.push('\n');
             self.table(table);
@@ -153,9 +172,9 @@ impl Page {
         }
     }
 
-    fn item(&mut self, text: &str) {
+    fn items(&mut self, texts: &[String]) {
         let options = wrapping(self.width).initial_indent("• ").subsequent_indent("  ");
-        for line in textwrap::wrap(text, options) {
+        for line in texts.iter().flat_map(|text| textwrap::wrap(text, &options)) {
             self.line(vec![(line.into_owned(), Style::Plain)]);
         }
     }

@@ -4,6 +4,7 @@
 //! - [`estimate`]: medians with intervals from grouped samples.
 //! - [`paired`]: ratios of two contestants, verdicts on them, and where their
 //!   variance lies.
+//! - [`ratio_of_medians`]: two contestants that did not share their rounds.
 //! - [`order`]: in which order a round samples its configurations.
 //! - [`scaling`]: speed-up, efficiency and the Karp–Flatt serial fraction.
 //! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
@@ -33,6 +34,7 @@ pub mod quantile;
 pub mod scaling;
 pub mod sensitivity;
 mod student;
+mod unpaired;
 pub mod usl;
 
 pub use break_even::{AdvantagePoint, BreakEven, break_even};
@@ -43,3 +45,4 @@ pub use order::BalancedOrder;
 pub use quantile::{median, quantile};
 pub use scaling::{ScalingPoint, efficiency, karp_flatt, speed_up};
 pub use sensitivity::rounds_for;
+pub use unpaired::ratio_of_medians;

@@ -90,6 +90,18 @@ impl Folder {
         serde_json::from_str(&text).map_err(|error| StorageError::reading(&path, error.into()))
     }
 
+    /// The machine and the build, if the folder has kept them.
+    ///
+    /// # Errors
+    ///
+    /// If the file is there and damaged.
+    pub(crate) fn environment_if_kept(&self) -> Result<Option<Environment>, StorageError> {
+        match self.0.join(ENVIRONMENT).exists() {
+            true => self.environment().map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// The config's text.
     ///
     /// # Errors

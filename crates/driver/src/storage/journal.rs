@@ -114,14 +114,16 @@ fn lock(path: &Path, file: &File) -> Result<(), StorageError> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<report::ParsedRecords, StorageError> {
-    let damaged = |problem: &dyn std::fmt::Display| {
-        let help = "the file is damaged; measure again into a new folder";
-        StorageError::new(format!("`{}`: {problem}", path.display()), help)
-    };
-    let parsed = report::parse_records(bytes).map_err(|error| damaged(&error))?;
+    // Such an error says itself what to do.
+    let parsed = report::parse_records(bytes)
+        .map_err(|error| StorageError(format!("`{}`: {error}", path.display())))?;
     match parsed.records.first() {
         Some(Record::Sweep(_)) => Ok(parsed),
-        _ => Err(damaged(&"it does not begin with the record of a sweep")),
+        _ => {
+            let problem = format!("`{}` does not begin with the record of a sweep", path.display());
+            let help = "the file is damaged or empty; measure again into a new folder";
+            Err(StorageError::new(problem, help))
+        }
     }
 }
 

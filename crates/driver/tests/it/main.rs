@@ -1,6 +1,7 @@
 //! The driver as its users see it: through its command line.
 
 mod command_line;
+mod compare;
 mod configs;
 mod doctor;
 mod failures;

@@ -7,7 +7,7 @@
 
 mod cells;
 mod findings;
-mod samples;
+pub(crate) mod samples;
 mod standing;
 mod verdicts;
 

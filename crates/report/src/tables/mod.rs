@@ -11,7 +11,7 @@ mod speed_up;
 
 use std::collections::BTreeMap;
 
-use harness::{Configuration, Input, Workload, record::ExperimentKind};
+use harness::{Configuration, Input, Job, Workload, record::ExperimentKind};
 use stats::Estimate;
 
 use crate::{
@@ -114,7 +114,7 @@ impl Table {
 }
 
 impl Entry {
-    fn plain(text: impl Into<String>) -> Self {
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self { text: text.into(), tone: Tone::Plain }
     }
 
@@ -141,7 +141,7 @@ impl Entry {
 }
 
 /// Headings at the left, then headings at the right.
-fn columns(keys: &[&str], values: &[&str]) -> Vec<Column> {
+pub(crate) fn columns(keys: &[&str], values: &[&str]) -> Vec<Column> {
     let column = |right: bool| {
         move |title: &&str| Column { title: (*title).to_owned(), right, spare: false }
     };
@@ -152,7 +152,7 @@ fn columns(keys: &[&str], values: &[&str]) -> Vec<Column> {
 }
 
 /// Keys of a configuration: strategy, and workers with `*` if oversubscribed.
-fn keys(configuration: &Configuration, oversubscribed: bool) -> Vec<String> {
+pub(crate) fn keys(configuration: &Configuration, oversubscribed: bool) -> Vec<String> {
     let mark = if oversubscribed { "*" } else { "" };
     vec![configuration.strategy.to_string(), format!("{}{mark}", configuration.workers)]
 }
@@ -218,10 +218,15 @@ fn inputs<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> Option<String> {
 }
 
 /// "sum of squares, 64 tasks of 1 000 elements".
+pub(crate) fn job_words(job: Job) -> String {
+    let (tasks, size) = (format::count(job.tasks), format::count(job.task_size));
+    let plural = if job.tasks == 1 { "" } else { "s" };
+    format!("{}, {tasks} task{plural} of {size} elements", spoken(job.workload))
+}
+
+/// The job in words, and what a task takes.
 fn job_title(block: &Block) -> String {
-    let (tasks, size) = (format::count(block.job.tasks), format::count(block.job.task_size));
-    let plural = if block.job.tasks == 1 { "" } else { "s" };
-    let job = format!("{}, {tasks} task{plural} of {size} elements", spoken(block.job.workload));
+    let job = job_words(block.job);
     match block.serial_task_ns() {
         Some(ns) => format!("{job}; serial takes {} a task", format::time(ns)),
         None => job,

@@ -1,5 +1,6 @@
 //! Made-up sweeps through the whole crate: what every file must show.
 
+mod comparison;
 mod figures;
 mod files;
 mod page;
