@@ -40,6 +40,23 @@ Exit codes:
   0    fit for measuring
   1    usable; the warnings matter for comparisons
   2    the command line is not usable";
+const DUEL_HELP: &str = "\
+Example:
+  driver duel --base /tmp/base/driver --head target/release/driver --margin 3
+
+Exit codes:
+  0    pass: no cell is slower by more than the margin
+  1    regression: some cell is shown to be
+  3    inconclusive: neither was shown; give it more time, or a quieter machine
+  2    broken: something could not be measured, or the command line is not usable
+  130  interrupted";
+
+const SELFTEST_HELP: &str = "\
+Exit codes:
+  0    false alarms and detection are as they are meant to be
+  1    they are not, on this machine in this time
+  2    the command line is not usable, or nothing could be measured
+  130  interrupted";
 
 /// Measures serial code, threads, rayon and process pools against each other.
 ///
@@ -110,6 +127,19 @@ pub(crate) enum Command {
     /// a comparison could detect here.
     #[command(long_flag = "doctor", after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
+    /// Has two builds of the driver take turns and says which is slower.
+    ///
+    /// The strong comparison: the runners of both builds are alive at the same
+    /// time and take turns within milliseconds, so what drifts on the machine
+    /// meets both. `driver compare` compares what was measured one after the other.
+    #[command(long_flag = "duel", after_help = DUEL_HELP)]
+    Duel(DuelArgs),
+    /// Measures how often duels err on this machine, and what they can detect.
+    ///
+    /// Duels of this build with itself, which must not alarm, and with itself
+    /// made to do some percent more work, which must.
+    #[command(long_flag = "selftest", after_help = SELFTEST_HELP)]
+    Selftest(SelftestArgs),
     /// Lists backends, start methods, workloads and configs.
     #[command(long_flag = "list")]
     List,
@@ -119,6 +149,9 @@ pub(crate) enum Command {
     /// Measures one figure of the limits.
     #[command(hide = true)]
     LimitsRunner(LimitsRunnerArgs),
+    /// Keeps one core busy now and then.
+    #[command(hide = true)]
+    Load(LoadArgs),
     /// Runs a command whose whole process group ends with the driver.
     #[command(hide = true)]
     Exec(ExecArgs),
@@ -236,6 +269,97 @@ pub(crate) struct VerifyArgs {
     pub(crate) start_methods: Vec<StartMethod>,
 }
 
+/// Who is compared with whom.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DuelArgs {
+    /// The driver that is known to be good, e.g. built from the target branch.
+    #[arg(long, value_name = "BIN")]
+    pub(crate) base: PathBuf,
+
+    /// The driver that is judged, e.g. built from the change.
+    #[arg(long, value_name = "BIN")]
+    pub(crate) head: PathBuf,
+
+    /// The config whose jobs they run: a file, or a shipped name.
+    ///
+    /// `duel` is used if none is given: four cells of a job of some
+    /// milliseconds.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<String>,
+
+    /// Backends to compare, e.g. `rayon,shm-pool`; `serial` in any case.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    pub(crate) backends: Vec<String>,
+
+    /// By how many percent head may be slower.
+    #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = parse_percent)]
+    pub(crate) margin: f64,
+
+    /// Time for all rounds, e.g. `60s`; the config's if it is not given.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) time_budget: Option<Duration>,
+
+    /// Writes the verdicts to DIR: JSON, Markdown, annotations, and what trackers
+    /// of benchmarks read.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Seed of every random choice.
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: Option<u64>,
+}
+
+/// How much a self-test measures.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// Duels of this build with itself.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) duels: u32,
+
+    /// Duels with each slow-down.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) slowed: u32,
+
+    /// Slow-downs to detect, in percent.
+    #[arg(long, value_name = "P,P,..", value_delimiter = ',', default_value = "2,5,10")]
+    #[arg(value_parser = parse_percent)]
+    pub(crate) slowdowns: Vec<f64>,
+
+    /// By how many percent head may be slower in these duels.
+    #[arg(long, value_name = "PERCENT", default_value = "0.5", value_parser = parse_percent)]
+    pub(crate) margin: f64,
+
+    /// Time of one duel, e.g. `10s`.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) time: Duration,
+
+    /// The config whose jobs they run: a file, or a shipped name.
+    #[arg(long, value_name = "FILE", default_value = "duel")]
+    pub(crate) config: String,
+
+    /// Has a load come and go on one core meanwhile.
+    #[arg(long)]
+    pub(crate) load: bool,
+
+    /// Seed of every random choice.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: u64,
+}
+
+/// A load that ends with the driver.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The driver's process: the load ends when it does.
+    #[arg(long)]
+    pub(crate) parent: u32,
+
+    /// Seed of when it comes and goes.
+    #[arg(long)]
+    pub(crate) seed: u64,
+}
+
 /// Which folder is redrawn.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
@@ -290,6 +414,10 @@ pub(crate) struct RunnerArgs {
     /// The driver's process: the runner ends when it does.
     #[arg(long)]
     pub(crate) parent: Option<u32>,
+
+    /// Does so much more work in every run, as a share: for self-tests.
+    #[arg(long, hide = true, default_value_t = 0.0)]
+    pub(crate) extra_work: f64,
 }
 
 /// Which figure is measured, and on what terms.
@@ -321,6 +449,13 @@ pub(crate) struct ExecArgs {
     /// The command and its arguments.
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("a number of percent from 0 to 100, e.g. `3`".to_owned()),
+    }
 }
 
 fn parse_workload(name: &str) -> Result<Workload, String> {

@@ -3,13 +3,16 @@
 mod compare;
 mod doctor;
 mod drawing;
+mod duel;
 mod exec;
 mod limits;
 mod limits_runner;
 mod list;
+mod load;
 mod measuring;
 mod report;
 mod runner;
+mod selftest;
 mod sweep;
 mod table;
 mod tether;
@@ -33,9 +36,12 @@ pub(crate) fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::Report(arguments) => report::execute(&arguments)?,
         Command::Compare(arguments) => compare::execute(&arguments)?,
         Command::Doctor(arguments) => doctor::execute(arguments)?,
+        Command::Duel(arguments) => duel::execute(&arguments)?,
+        Command::Selftest(arguments) => selftest::execute(&arguments)?,
         Command::List => list::execute()?,
         Command::Runner(arguments) => runner::execute(arguments)?,
         Command::LimitsRunner(arguments) => limits_runner::execute(arguments)?,
+        Command::Load(arguments) => load::execute(&arguments)?,
         Command::Exec(arguments) => return exec::execute(&arguments),
     };
     Ok(end.into())

@@ -13,6 +13,7 @@ mod client;
 mod commands;
 mod config;
 mod doctor;
+mod duel;
 mod environment;
 mod error;
 mod interrupt;

@@ -13,6 +13,8 @@ pub(crate) enum End {
     Warned,
     /// The command line, the config or the folder is not usable.
     Usage,
+    /// A duel has shown neither that nothing is slower nor that something is.
+    Inconclusive,
     /// Interrupted by a signal; what was measured is saved.
     Interrupted,
 }
@@ -24,6 +26,7 @@ impl End {
             Self::Complete => 0,
             Self::SomeFailed | Self::Warned => 1,
             Self::Usage => 2,
+            Self::Inconclusive => 3,
             Self::Interrupted => 130,
         }
     }

@@ -30,6 +30,7 @@ mod grouped;
 pub mod metg;
 pub mod order;
 pub mod paired;
+pub mod proportion;
 pub mod quantile;
 pub mod scaling;
 pub mod sensitivity;

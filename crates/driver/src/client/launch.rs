@@ -3,6 +3,7 @@
 use std::{
     io,
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::Receiver,
     thread,
@@ -56,7 +57,8 @@ pub(crate) fn launch(
     configuration: &Configuration,
     external: &[ExternalRunner],
 ) -> Result<Process, Trouble> {
-    let (mut command, parent) = (this_again(), std::process::id().to_string());
+    let parent = std::process::id().to_string();
+    let mut command = this_again();
     let mine = external.iter().find(|runner| runner.strategy() == configuration.strategy);
     match mine {
         Some(runner) => {
@@ -67,6 +69,29 @@ pub(crate) fn launch(
             command.arg(&configuration.strategy.backend);
         }
     }
+    start_as(command, configuration)
+}
+
+/// Starts the process that hosts `configuration` from another driver, with
+/// `arguments` besides what every runner is told. It ends as other runners do.
+///
+/// # Errors
+///
+/// As for [`launch`].
+pub(crate) fn launch_build(
+    program: &Path,
+    arguments: &[String],
+    configuration: &Configuration,
+) -> Result<Process, Trouble> {
+    let mut command = Command::new(program);
+    command.arg0("driver");
+    command.args(["runner", "--parent", &std::process::id().to_string(), "--backend"]);
+    command.arg(&configuration.strategy.backend).args(arguments);
+    start_as(command, configuration)
+}
+
+/// Starts `command` as the runner of `configuration`.
+fn start_as(mut command: Command, configuration: &Configuration) -> Result<Process, Trouble> {
     if let Some(method) = configuration.strategy.start_method {
         command.args(["--start-method", method.name()]);
     }

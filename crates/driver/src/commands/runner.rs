@@ -1,6 +1,6 @@
 //! `driver runner`: hosts one backend for a driver.
 
-use harness::{Backend, BackendError, Configuration, Running, Strategy};
+use harness::{Backend, BackendError, Configuration, Input, Job, Running, Strategy, Workload};
 use nix::sys::signal::Signal;
 
 use super::tether;
@@ -28,10 +28,66 @@ pub(super) fn execute(arguments: RunnerArgs) -> Result<End, Error> {
     };
     let strategy = Strategy { backend: arguments.backend, start_method: arguments.start_method };
     let configuration = Configuration { strategy, workers: arguments.workers };
-    let backend =
+    let mut backend =
         (entry.construct)(&configuration).unwrap_or_else(|error| Box::new(Refused(error)));
+    if arguments.extra_work > 0.0 {
+        let share = arguments.extra_work / configuration.workers.get() as f64;
+        backend = Box::new(Burdened { backend, share });
+    }
     harness::runner::serve(backend.as_ref()).map_err(broken)?;
     Ok(End::Complete)
+}
+
+/// A backend that does more work than it is asked for, so that a duel has
+/// something to find: after each run this thread works on a share of its
+/// elements, divided by the number of workers, once more.
+struct Burdened {
+    backend: Box<dyn Backend>,
+    share: f64,
+}
+
+struct RunningBurdened {
+    running: Box<dyn Running>,
+    share: f64,
+    /// The work that comes on top: a task of that many elements.
+    extra: Option<(Workload, usize, Vec<u64>)>,
+}
+
+impl Backend for Burdened {
+    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+        let running = self.backend.start()?;
+        Ok(Box::new(RunningBurdened { running, share: self.share, extra: None }))
+    }
+}
+
+impl Running for RunningBurdened {
+    fn load(&mut self, job: Job) -> Result<(), BackendError> {
+        let size = (job.elements() as f64 * self.share) as usize;
+        let stretch = vec![1; job.workload.stretch_len(size)];
+        self.extra = Some((job.workload, size, stretch));
+        self.running.load(job)
+    }
+
+    fn input(&self) -> Input {
+        self.running.input()
+    }
+
+    fn visit_buffer(&mut self, visit: &mut dyn FnMut(usize, &mut [u64])) {
+        self.running.visit_buffer(visit);
+    }
+
+    fn run(&mut self) -> Result<(), BackendError> {
+        self.running.run()?;
+        if let Some((workload, size, stretch)) = &mut self.extra {
+            workload.run_task(*size, stretch);
+            std::hint::black_box(stretch);
+        }
+        Ok(())
+    }
+
+    fn stop(self: Box<Self>) -> Result<(), BackendError> {
+        self.running.stop()
+    }
 }
 
 /// A configuration that its backend does not know: the driver hears the

@@ -28,4 +28,5 @@ pub(crate) const SHIPPED: &[Shipped] = shipped![
     "table",
     "limits",
     "ci",
+    "duel",
 ];

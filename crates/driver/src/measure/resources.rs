@@ -32,7 +32,7 @@ pub(crate) struct Busiest {
 
 /// The processes of one runner: it, its descendants and its group.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tree(Vec<i32>);
+pub(crate) struct Tree(Vec<i32>);
 
 impl Census {
     /// Looks at every process once.
@@ -43,7 +43,7 @@ impl Census {
     }
 
     /// The tree of the runner with this process id.
-    pub(super) fn tree(&self, runner: u32) -> Tree {
+    pub(crate) fn tree(&self, runner: u32) -> Tree {
         let root = runner.cast_signed();
         let belongs = |stat: &&Stat| stat.pgrp == root || self.descends(stat.pid, root);
         Tree(self.by_id.values().filter(belongs).map(|stat| stat.pid).collect())
@@ -75,7 +75,7 @@ impl Census {
 
 impl Tree {
     /// Every process of these trees.
-    pub(super) fn union(trees: impl IntoIterator<Item = Self>) -> Self {
+    pub(crate) fn union(trees: impl IntoIterator<Item = Self>) -> Self {
         Self(trees.into_iter().flat_map(|tree| tree.0).collect())
     }
 

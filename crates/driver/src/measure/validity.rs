@@ -28,7 +28,7 @@ const WINDOW: Duration = Duration::from_millis(500);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Watches the machine during an incarnation.
-pub(super) struct Observer {
+pub(crate) struct Observer {
     limits: ValidityLimits,
     /// Whether the block itself can keep all cores busy: then tasks wait for a
     /// core without anybody else's doing.
@@ -124,7 +124,7 @@ struct CoreTimes {
 
 impl Observer {
     /// Begins to watch, before the runners are started.
-    pub(super) fn begin(limits: ValidityLimits, saturating: bool) -> Self {
+    pub(crate) fn begin(limits: ValidityLimits, saturating: bool) -> Self {
         let mut observer = Self {
             limits,
             saturating,
@@ -139,7 +139,7 @@ impl Observer {
     /// What the machine did during the round that has just ended. `own` names
     /// the processes whose time is the sweep's: a fork server, for one, is not
     /// there from the beginning.
-    pub(super) fn after_round(&mut self, own: impl FnOnce() -> Tree) -> Validity {
+    pub(crate) fn after_round(&mut self, own: impl FnOnce() -> Tree) -> Validity {
         let newest = self.looks.back().map(|look| look.at.elapsed());
         if newest.is_none_or(|age| age >= BETWEEN_LOOKS) {
             let now = self.look(&own());

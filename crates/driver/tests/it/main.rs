@@ -4,6 +4,7 @@ mod command_line;
 mod compare;
 mod configs;
 mod doctor;
+mod duel;
 mod failures;
 mod fake_runner;
 mod interruption;

@@ -1,0 +1,110 @@
+//! `driver duel`: two builds of the driver against each other.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::measuring;
+use crate::{
+    cli::DuelArgs,
+    config::Config,
+    duel::{self, Build, Outcome, Ring, Terms, telling::Told},
+    environment,
+    error::Error,
+    outcome::End,
+    plan, printing,
+};
+
+/// Has both builds take turns, prints the verdicts and writes them down.
+///
+/// # Errors
+///
+/// If the arguments or the config are not usable, or the folder cannot be
+/// written.
+pub(super) fn execute(arguments: &DuelArgs) -> Result<End, Error> {
+    let builds = [build(&arguments.base, "--base")?, build(&arguments.head, "--head")?];
+    let config = config(arguments)?;
+    let terms = terms(arguments, &config);
+    let blocks = plan::blocks(&config, environment::available_cores());
+    let interrupt = measuring::watch_signals()?;
+    let ring =
+        Ring { builds: builds.each_ref(), config: &config, terms: &terms, interrupt: &interrupt };
+    let Ok(cells) = duel::fight(&ring, &blocks) else {
+        printing::note("interrupted: a duel that is not over shows nothing");
+        return Ok(End::Interrupted);
+    };
+    let judged = duel::judge(cells, &terms);
+    let names = [&arguments.base, &arguments.head].map(|path| path.display().to_string());
+    let told = Told {
+        judged: &judged,
+        terms: &terms,
+        builds: names.each_ref().map(String::as_str),
+        outcome: Outcome::of(&judged, terms.margin),
+    };
+    printing::print(&told.text()).map_err(Error::output)?;
+    if let Some(folder) = &arguments.out {
+        write(folder, &told)?;
+    }
+    Ok(match told.outcome {
+        Outcome::Pass => End::Complete,
+        Outcome::Regression => End::SomeFailed,
+        Outcome::Inconclusive => End::Inconclusive,
+        Outcome::Broken => End::Usage,
+    })
+}
+
+fn build(path: &Path, flag: &str) -> Result<Build, Error> {
+    let program = path.canonicalize().map_err(|cause| {
+        Error::Argument(format!(
+            "`{flag} {}`: {cause}\nhelp: name a driver, e.g. `target/release/driver`",
+            path.display()
+        ))
+    })?;
+    Ok(Build { program, arguments: Vec::new() })
+}
+
+fn config(arguments: &DuelArgs) -> Result<Config, Error> {
+    let named = arguments.config.as_deref().unwrap_or("duel");
+    let mut config = Config::load(named)?;
+    config.require_experiments(named)?;
+    config.choose_backends(&arguments.backends)?;
+    config.resolve_workers(environment::available_cores());
+    if let Some(cold) = config.experiments.iter().find(|one| one.kind.is_cold()) {
+        return Err(Error::Argument(format!(
+            "`--config {named}`: its experiment `{}` starts and ends pools, which a duel does \
+             not measure\nhelp: choose a config of warm runs, e.g. `--config duel`",
+            cold.name
+        )));
+    }
+    Ok(config)
+}
+
+fn terms(arguments: &DuelArgs, config: &Config) -> Terms {
+    Terms {
+        time: arguments.time_budget.unwrap_or(config.time_budget),
+        lives: config.incarnations,
+        margin: arguments.margin / 100.0,
+        false_alarms: duel::FALSE_ALARMS,
+        seed: arguments.seed.unwrap_or(config.seed),
+    }
+}
+
+/// The files of a duel's folder.
+fn write(folder: &PathBuf, told: &Told<'_>) -> Result<(), Error> {
+    let refused = |cause| Error::System {
+        what: format!("cannot write to `{}`", folder.display()),
+        cause,
+        help: "choose a folder that can be written to with `--out`",
+    };
+    fs::create_dir_all(folder).map_err(refused)?;
+    let json = |value: serde_json::Value| format!("{value:#}\n");
+    let files = [
+        ("duel.json", json(told.json())),
+        ("summary.md", told.markdown()),
+        ("annotations.txt", told.annotations()),
+        ("bencher.json", json(told.bencher())),
+        ("github-action-benchmark.json", json(told.github_action_benchmark())),
+    ];
+    files.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text)).map_err(refused)
+}

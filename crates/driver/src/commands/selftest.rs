@@ -1,0 +1,259 @@
+//! `driver selftest`: how often duels err here, and what they can detect.
+
+use std::{
+    io,
+    process::{Child, Command},
+};
+
+use super::measuring;
+use crate::{
+    cli::SelftestArgs,
+    config::Config,
+    duel::{self, Build, FALSE_ALARMS, Judged, Outcome, Ring, Terms},
+    environment,
+    error::Error,
+    interrupt::{Interrupt, Interrupted},
+    outcome::End,
+    plan::{self, PlannedBlock},
+    printing,
+};
+
+/// This program, even if the file was replaced since it was started.
+const SELF: &str = "/proc/self/exe";
+
+/// Share of duels with a slow-down below 5 % that are to find it, and with
+/// others.
+const WANTED_SMALL: f64 = 0.8;
+const WANTED: f64 = 0.95;
+
+/// Duels with one kind of head.
+struct Series {
+    /// By how many percent more work head does.
+    slowdown: f64,
+    duels: u32,
+    alarms: u32,
+    inconclusive: u32,
+    broken: u32,
+    /// From duels of equals: what a cell would have had to be slowed down by to
+    /// be found slower.
+    needed: Vec<f64>,
+}
+
+/// Everything that a duel of the series needs.
+struct Test<'a> {
+    arguments: &'a SelftestArgs,
+    config: Config,
+    blocks: Vec<PlannedBlock>,
+    interrupt: Interrupt,
+}
+
+/// Has this build fight itself, and itself made slower.
+///
+/// # Errors
+///
+/// If the arguments or the config are not usable.
+pub(super) fn execute(arguments: &SelftestArgs) -> Result<End, Error> {
+    let mut config = Config::load(&arguments.config)?;
+    config.require_experiments(&arguments.config)?;
+    config.resolve_workers(environment::available_cores());
+    let blocks = plan::blocks(&config, environment::available_cores());
+    let interrupt = measuring::watch_signals()?;
+    let _load = arguments.load.then(|| Load::start(arguments.seed)).transpose();
+    let _load = _load.map_err(|cause| Error::System {
+        what: "cannot start the load".to_owned(),
+        cause,
+        help: "raise the limit on processes (ulimit -u)",
+    })?;
+    let test = Test { arguments, config, blocks, interrupt };
+    match test.all_series() {
+        Err(Interrupted) => {
+            printing::note("interrupted");
+            Ok(End::Interrupted)
+        }
+        Ok(series) => {
+            printing::print(&test.table(&series)).map_err(Error::output)?;
+            if series.iter().any(|one| one.broken > 0) {
+                return Ok(End::Usage);
+            }
+            Ok(End::failed_if(!series.iter().all(Series::is_as_wanted)))
+        }
+    }
+}
+
+impl Test<'_> {
+    fn all_series(&self) -> Result<Vec<Series>, Interrupted> {
+        let mut all = vec![self.series(0.0, self.arguments.duels)?];
+        for &slowdown in &self.arguments.slowdowns {
+            all.push(self.series(slowdown, self.arguments.slowed)?);
+        }
+        Ok(all)
+    }
+
+    fn series(&self, slowdown: f64, duels: u32) -> Result<Series, Interrupted> {
+        let (alarms, inconclusive, broken) = (0, 0, 0);
+        let mut series =
+            Series { slowdown, duels, alarms, inconclusive, broken, needed: Vec::new() };
+        for number in 0..duels {
+            let judged = self.duel(slowdown, u64::from(number))?;
+            match Outcome::of(&judged, self.margin()) {
+                Outcome::Pass => {}
+                Outcome::Regression => series.alarms += 1,
+                Outcome::Inconclusive => series.inconclusive += 1,
+                Outcome::Broken => series.broken += 1,
+            }
+            series.needed.extend(judged.iter().filter_map(|one| self.needed(one)));
+            if (number + 1) % 10 == 0 || number + 1 == duels {
+                let Series { alarms, .. } = series;
+                let done = number + 1;
+                printing::note(&format!("{slowdown} % slower: {alarms} alarms in {done} duels"));
+            }
+        }
+        Ok(series)
+    }
+
+    fn duel(&self, slowdown: f64, number: u64) -> Result<Vec<Judged>, Interrupted> {
+        let extra = (slowdown / 100.0).to_string();
+        let extra = ["--extra-work".to_owned(), extra].to_vec();
+        let base = Build { program: SELF.into(), arguments: Vec::new() };
+        let head = Build { arguments: extra, ..base.clone() };
+        let terms = Terms {
+            time: self.arguments.time,
+            lives: self.config.incarnations,
+            margin: self.margin(),
+            false_alarms: FALSE_ALARMS,
+            seed: self.arguments.seed ^ (number << 8) ^ ((slowdown * 10.0) as u64) << 40,
+        };
+        let ring = Ring {
+            builds: [&base, &head],
+            config: &self.config,
+            terms: &terms,
+            interrupt: &self.interrupt,
+        };
+        Ok(duel::judge(duel::fight(&ring, &self.blocks)?, &terms))
+    }
+
+    fn margin(&self) -> f64 {
+        self.arguments.margin / 100.0
+    }
+
+    /// A slow-down moves an interval of ratios as a whole: by how much this one
+    /// would have had to move to lie beyond the margin.
+    fn needed(&self, judged: &Judged) -> Option<f64> {
+        let low = judged.ratio?.low?;
+        Some((1.0 + self.margin()) / low - 1.0)
+    }
+
+    fn table(&self, series: &[Series]) -> String {
+        let cells: usize = self.blocks.iter().map(|block| block.record.configurations.len()).sum();
+        let seconds = self.arguments.time.as_secs_f64();
+        let mut text = format!(
+            "duels of {cells} cells, {seconds} s each, margin {} %{}\n\n{:<13} {:>6} {:>7} {:>21} {:>5} {:>7}  goal\n",
+            self.arguments.margin,
+            if self.arguments.load { ", a load comes and goes" } else { "" },
+            "head is",
+            "duels",
+            "alarms",
+            "share",
+            "open",
+            "broken",
+        );
+        for one in series {
+            text += &one.line();
+        }
+        if let Some(needed) = series.first().and_then(|equals| stats::quantile(&equals.needed, 0.8))
+        {
+            text += &format!(
+                "\na single cell that is slower by {:.1} % is found in 80 % of such duels\n",
+                needed * 100.0
+            );
+        }
+        text
+    }
+}
+
+impl Series {
+    fn share(&self) -> f64 {
+        f64::from(self.alarms) / f64::from(self.duels.max(1))
+    }
+
+    fn is_as_wanted(&self) -> bool {
+        if self.slowdown > 0.0 {
+            self.share() >= self.wanted()
+        } else {
+            self.share() <= self.wanted()
+        }
+    }
+
+    fn wanted(&self) -> f64 {
+        match self.slowdown {
+            slowdown if slowdown <= 0.0 => FALSE_ALARMS,
+            slowdown if slowdown < 5.0 => WANTED_SMALL,
+            _ => WANTED,
+        }
+    }
+
+    fn line(&self) -> String {
+        let head = match self.slowdown {
+            slowdown if slowdown > 0.0 => format!("{slowdown} % slower"),
+            _ => "equal".to_owned(),
+        };
+        let (low, high) = stats::proportion::wilson(self.alarms, self.duels);
+        let percent = |share: f64| share * 100.0;
+        let share =
+            format!("{:.1} % [{:.1}–{:.1}]", percent(self.share()), percent(low), percent(high));
+        let sign = if self.slowdown > 0.0 { '≥' } else { '≤' };
+        let verdict = if self.is_as_wanted() { "met" } else { "missed" };
+        format!(
+            "{head:<13} {:>6} {:>7} {share:>21} {:>5} {:>7}  {sign} {:.0} % {verdict}\n",
+            self.duels,
+            self.alarms,
+            self.inconclusive,
+            self.broken,
+            percent(self.wanted()),
+        )
+    }
+}
+
+/// Keeps one core busy now and then, until this is dropped.
+struct Load(Child);
+
+impl Load {
+    fn start(seed: u64) -> io::Result<Self> {
+        let me = std::process::id().to_string();
+        let mut command = Command::new(SELF);
+        command.args(["load", "--parent", &me, "--seed", &seed.to_string()]);
+        Ok(Self(command.spawn()?))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // It is there until it is waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(slowdown: f64, alarms: u32) -> Series {
+        let needed = Vec::new();
+        Series { slowdown, duels: 100, alarms, inconclusive: 0, broken: 0, needed }
+    }
+
+    #[test]
+    fn equals_may_alarm_in_one_of_a_hundred_and_slow_ones_must_in_most() {
+        assert!(series(0.0, 1).is_as_wanted() && !series(0.0, 2).is_as_wanted());
+        assert!(series(2.0, 80).is_as_wanted() && !series(2.0, 79).is_as_wanted());
+        assert!(series(5.0, 95).is_as_wanted() && !series(5.0, 94).is_as_wanted());
+    }
+
+    #[test]
+    fn a_line_fits_a_terminal() {
+        for one in [series(0.0, 0), series(2.5, 100), series(10.0, 7)] {
+            assert!(one.line().trim_end().chars().count() <= 80, "{}", one.line());
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The lives and rounds of a duel.
+
+use std::time::{Duration, Instant};
+
+use stats::BalancedOrder;
+
+use super::{
+    Build, Cell, Side, Terms,
+    bout::{Loss, Pair},
+};
+use crate::{
+    config::Config,
+    interrupt::{Interrupt, Interrupted},
+    measure::{resources::Census, validity::Observer},
+    plan::PlannedBlock,
+};
+
+/// What a duel needs besides its cells.
+pub(crate) struct Ring<'a> {
+    /// Base, then head.
+    pub(crate) builds: [&'a Build; 2],
+    pub(crate) config: &'a Config,
+    pub(crate) terms: &'a Terms,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// Has both builds take turns at every cell of `blocks`, block after block.
+///
+/// # Errors
+///
+/// If the user interrupts.
+pub(crate) fn fight(ring: &Ring<'_>, blocks: &[PlannedBlock]) -> Result<Vec<Cell>, Interrupted> {
+    let total: f64 = blocks.iter().map(|block| block.weight).sum();
+    let mut cells = Vec::new();
+    for (index, block) in blocks.iter().enumerate() {
+        let time = ring.terms.time.mul_f64((block.weight / total).clamp(0.0, 1.0));
+        cells.extend(fight_over(ring, block, index as u64, time)?);
+    }
+    Ok(cells)
+}
+
+/// The cells of one block, all of them alive at once.
+fn fight_over(
+    ring: &Ring<'_>,
+    block: &PlannedBlock,
+    index: u64,
+    time: Duration,
+) -> Result<Vec<Cell>, Interrupted> {
+    let record = &block.record;
+    let cell = |configuration: &harness::Configuration| Cell {
+        job: record.job,
+        configuration: configuration.clone(),
+        lives: Vec::new(),
+        disturbed: 0,
+        failure: None,
+    };
+    let mut cells: Vec<Cell> = record.configurations.iter().map(cell).collect();
+    let cores = record.available_cores;
+    let saturating = record.configurations.iter().any(|one| one.workers.get() >= cores);
+    let begun = Instant::now();
+    let mut round = 0;
+    for life in 0..ring.terms.lives {
+        let until = begun + time.mul_f64(f64::from(life + 1) / f64::from(ring.terms.lives));
+        let seed = ring.terms.seed ^ (index << 48) ^ (u64::from(life) << 32);
+        let mut live = Life { ring, cells: &mut cells, life, seed, round };
+        live.take_place(until, saturating)?;
+        round = live.round;
+    }
+    Ok(cells)
+}
+
+/// One life of all runners of a block.
+struct Life<'a> {
+    ring: &'a Ring<'a>,
+    cells: &'a mut [Cell],
+    life: u32,
+    seed: u64,
+    /// Of the block, counted over its lives.
+    round: u32,
+}
+
+impl Life<'_> {
+    fn take_place(&mut self, until: Instant, saturating: bool) -> Result<(), Interrupted> {
+        let mut observer = Observer::begin(self.ring.config.validity, saturating);
+        let mut pairs = self.start()?;
+        self.cells.iter_mut().for_each(|cell| cell.lives.push(Vec::new()));
+        // At least one round, whatever the time.
+        loop {
+            let values = self.take_round(&mut pairs)?;
+            let trees = || {
+                let census = Census::take();
+                let pids = pairs.iter().flatten().flat_map(Pair::pids);
+                crate::measure::resources::Tree::union(pids.map(|pid| census.tree(pid)))
+            };
+            let is_clean = observer.after_round(trees).contaminated.is_empty();
+            self.note(&values, is_clean);
+            self.round += 1;
+            if Instant::now() >= until || pairs.iter().all(Option::is_none) {
+                break;
+            }
+        }
+        pairs.into_iter().flatten().for_each(Pair::end);
+        Ok(())
+    }
+
+    /// Runners for every cell that has not failed. Which build's come first is
+    /// the other way round in every second life.
+    fn start(&mut self) -> Result<Vec<Option<Pair>>, Interrupted> {
+        let mut order = Side::BOTH;
+        if self.life % 2 == 1 {
+            order.reverse();
+        }
+        let config = self.ring.config;
+        let mut pairs = Vec::new();
+        for (index, cell) in self.cells.iter_mut().enumerate() {
+            if cell.failure.is_some() {
+                pairs.push(None);
+                continue;
+            }
+            let what = (&cell.configuration, cell.job);
+            let patience = (config.deadline, self.ring.interrupt);
+            let seed = self.seed ^ index as u64;
+            let started = Pair::start(self.ring.builds, what, order, patience, seed);
+            pairs.push(unless_failed(cell, started)?);
+        }
+        Ok(pairs)
+    }
+
+    /// A bout of every cell, in a balanced order: what it says, by cell.
+    fn take_round(&self, pairs: &mut [Option<Pair>]) -> Result<Vec<Bout>, Interrupted> {
+        let order = BalancedOrder::new(pairs.len(), self.seed).round(self.round);
+        let mut bouts = Vec::new();
+        for index in order {
+            let Some(pair) = &mut pairs[index] else { continue };
+            let first = Side::BOTH[(self.round as usize + index) % 2];
+            let outcome = match pair.bout(first) {
+                Ok(value) => Ok(value),
+                Err(Loss::Interrupted) => return Err(Interrupted),
+                Err(Loss::Failed(side, failure)) => {
+                    pairs[index] = None;
+                    Err((side, failure))
+                }
+            };
+            bouts.push((index, outcome));
+        }
+        Ok(bouts)
+    }
+
+    fn note(&mut self, bouts: &[Bout], is_clean: bool) {
+        for (index, outcome) in bouts {
+            let cell = &mut self.cells[*index];
+            match outcome {
+                Err(failure) => cell.failure = Some(failure.clone()),
+                Ok(_) if !is_clean => cell.disturbed += 1,
+                Ok(value) => cell.lives.last_mut().expect("one was begun").push(*value),
+            }
+        }
+    }
+}
+
+/// A cell and what came of its bout.
+type Bout = (usize, Result<f64, (Side, harness::record::Failure)>);
+
+/// The pair; `None` if one of the two has failed, which the cell is told.
+fn unless_failed(cell: &mut Cell, pair: Result<Pair, Loss>) -> Result<Option<Pair>, Interrupted> {
+    match pair {
+        Ok(pair) => Ok(Some(pair)),
+        Err(Loss::Interrupted) => Err(Interrupted),
+        Err(Loss::Failed(side, failure)) => {
+            cell.failure = Some((side, failure));
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Two builds of the driver against each other: the runners of both take turns
+//! within seconds, so what drifts on the machine meets both.
+//!
+//! A *cell* is a job in a configuration. In each of several *lives* every cell
+//! has a runner of either build, started afresh, since luck with layout and
+//! placement lives as long as a process. A round has a *bout* of every cell, in a
+//! balanced order: both builds run the job in the order A B B A, so that what
+//! drifts in a straight line cancels, and the ratio of their geometric means is
+//! one value. What a cell comes to is a verdict over the lives and their rounds
+//! ([`judge`]).
+
+mod bout;
+mod fight;
+mod judge;
+pub(crate) mod telling;
+
+use std::{path::PathBuf, time::Duration};
+
+use harness::{Configuration, Job, record::Failure};
+use serde::Serialize;
+
+pub(crate) use fight::{Ring, fight};
+pub(crate) use judge::{Judged, Outcome, judge};
+
+/// One of the two.
+#[derive(Clone, Debug)]
+pub(crate) struct Build {
+    /// A driver.
+    pub(crate) program: PathBuf,
+    /// For its runners, besides what they are told by every driver.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// How often a duel of two equal builds may end in an alarm.
+pub(crate) const FALSE_ALARMS: f64 = 0.01;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Side {
+    /// What is known to be good.
+    Base,
+    /// What is to be judged.
+    Head,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Self; 2] = [Self::Base, Self::Head];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Head => "head",
+        }
+    }
+}
+
+/// What a duel is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// For all rounds of all cells.
+    pub(crate) time: Duration,
+    /// How often the runners are started.
+    pub(crate) lives: u32,
+    /// By how much head may be slower, as a share.
+    pub(crate) margin: f64,
+    /// How often a duel of two equal builds may end in an alarm, over all of its
+    /// cells together.
+    pub(crate) false_alarms: f64,
+    /// Of every random choice.
+    pub(crate) seed: u64,
+}
+
+/// What was measured of one cell.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) job: Job,
+    pub(crate) configuration: Configuration,
+    /// By life: logarithms of head's time over base's, one a clean round.
+    pub(crate) lives: Vec<Vec<f64>>,
+    /// Rounds that do not count because of what else the machine did.
+    pub(crate) disturbed: u32,
+    /// Whose runner failed, and how. It has no rounds after that.
+    pub(crate) failure: Option<(Side, Failure)>,
+}
+
+impl Cell {
+    /// Rounds that count.
+    pub(crate) fn rounds(&self) -> usize {
+        self.lives.iter().map(Vec::len).sum()
+    }
+
+    /// As the tables name it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}, {}", self.job, self.configuration)
+    }
+}

@@ -1,0 +1,135 @@
+//! Duels of two builds.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::Signal;
+
+use crate::scene::{End, Scene, end_of, send};
+
+const DRIVER: &str = env!("CARGO_BIN_EXE_driver");
+
+/// A few cells that are quickly run.
+const CONFIG: &str = "question = \"Slower?\"\ntime_budget = \"2s\"\nincarnations = 4\n\
+    [[experiment]]\nkind = \"speed-up\"\nquestion = \"?\"\nbackends = [\"threads\", \"shm-pool\"]\n\
+    start_methods = [\"spawn\"]\nworkloads = [\"square\"]\nworkers = [2]\ntasks = 8\n\
+    task_size = { square = 20000 }\n";
+
+fn duel(scene: &Scene, base: &str, head: &str, more: &[&str]) -> End {
+    let config = scene.config(CONFIG);
+    let arguments = ["duel", "--base", base, "--head", head, "--config", &config];
+    scene.run(&[&arguments, more].concat())
+}
+
+/// A driver whose runners do so much more work.
+fn slowed(scene: &Scene, share: &str) -> String {
+    let path = scene.path("slowed");
+    let text = format!("#!/bin/sh\nexec {DRIVER} \"$@\" --extra-work {share}\n");
+    fs::write(&path, text).expect("a script can be written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it can be executed");
+    path.display().to_string()
+}
+
+#[test]
+fn a_build_is_never_slower_than_itself() {
+    let scene = Scene::new();
+    let end = duel(&scene, DRIVER, DRIVER, &["--margin", "50"]);
+    // How much was shown is the machine's business.
+    assert!(matches!(end.code, Some(0 | 3)), "{end:?}");
+    assert!(end.stdout.lines().all(|line| line.chars().count() <= 80), "{}", end.stdout);
+    for cell in ["square, 8 × 20000, serial × 1", "threads × 2", "shm-pool/spawn × 2"] {
+        assert!(end.stdout.contains(cell), "{cell}: {}", end.stdout);
+    }
+    scene.is_left_by_all();
+}
+
+#[test]
+fn a_build_that_does_several_times_the_work_is_a_regression_in_every_form() {
+    let scene = Scene::new();
+    let end = duel(&scene, DRIVER, &slowed(&scene, "8"), &["--out", "here"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stdout.contains("regression: "), "{}", end.stdout);
+    let read = |name: &str| fs::read_to_string(scene.path("here").join(name)).expect(name);
+    let told: serde_json::Value = serde_json::from_str(&read("duel.json")).expect("JSON");
+    assert_eq!(told["outcome"], "regression");
+    let cells = told["cells"].as_array().expect("cells");
+    let serial = cells.iter().find(|cell| cell["cell"].to_string().contains("serial"));
+    let serial = serial.expect("serial is a cell");
+    assert_eq!(serial["verdict"], "slower");
+    // Eight times the work on top of it.
+    let ratio = serial["ratio"].as_f64().expect("a ratio");
+    assert!((4.0..18.0).contains(&ratio), "{ratio}");
+    assert!(read("summary.md").contains("## Duel: regression"));
+    assert!(read("annotations.txt").starts_with("::error title=duel::"));
+    let bencher: serde_json::Value = serde_json::from_str(&read("bencher.json")).expect("JSON");
+    let name = serial["cell"].as_str().expect("a name");
+    assert_eq!(bencher[name]["head-over-base"]["value"], serial["ratio"]);
+    let entries = read("github-action-benchmark.json");
+    let entries: serde_json::Value = serde_json::from_str(&entries).expect("JSON");
+    assert_eq!(entries.as_array().map(Vec::len), Some(3));
+    scene.is_left_by_all();
+}
+
+#[test]
+fn a_program_that_is_no_driver_breaks_the_duel_and_is_named() {
+    let scene = Scene::new();
+    let end = duel(&scene, DRIVER, "/bin/true", &[]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    for part in ["broken: ", "head failed (runner crashed)", "help: "] {
+        assert!(end.stdout.contains(part), "{part}: {}", end.stdout);
+    }
+    let end = duel(&scene, "/no/such/driver", DRIVER, &[]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("`--base /no/such/driver`") && end.stderr.contains("help: "));
+    scene.is_left_by_all();
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let scene = Scene::new();
+    let refused = |more: &[&str]| {
+        let end = scene.run(&[&["duel", "--base", DRIVER, "--head", DRIVER], more].concat());
+        assert_eq!(end.code, Some(2), "{end:?}");
+        end.stderr
+    };
+    assert!(refused(&["--config", "start-methods"]).contains("starts and ends pools"));
+    assert!(refused(&["--config", "limits"]).contains("it has no experiments"));
+    assert!(refused(&["--margin", "three"]).contains("a number of percent"));
+    assert!(refused(&["--backends", "rajon"]).contains("rayon"));
+}
+
+#[test]
+fn an_interrupted_duel_shows_nothing_and_leaves_nothing() {
+    let scene = Scene::new();
+    let begun = Instant::now();
+    let driver = scene.command(&["duel", "--base", DRIVER, "--head", DRIVER]);
+    let mut driver = driver;
+    let driver = driver.spawn().expect("the driver starts");
+    while scene.processes().len() < 4 && begun.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    send(&driver, Signal::SIGINT);
+    let end = end_of(driver);
+    assert_eq!((end.code, &*end.stdout), (Some(130), ""), "{end:?}");
+    scene.is_left_by_all();
+}
+
+#[test]
+fn a_self_test_counts_alarms_of_equals_and_of_slow_ones() {
+    let scene = Scene::new();
+    let config = scene.config(CONFIG);
+    let arguments = ["selftest", "--duels", "1", "--slowed", "1", "--time", "1s", "--load"];
+    let end = scene.run(&[&arguments[..], &["--slowdowns", "100", "--config", &config]].concat());
+    assert!(matches!(end.code, Some(0 | 1)), "{end:?}");
+    for part in
+        ["3 cells, 1 s each", "a load comes and goes", "equal  ", "100 % slower", "is found"]
+    {
+        assert!(end.stdout.contains(part), "{part}: {}", end.stdout);
+    }
+    assert!(end.stdout.lines().all(|line| line.chars().count() <= 80), "{}", end.stdout);
+    scene.is_left_by_all();
+}
