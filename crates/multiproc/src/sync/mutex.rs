@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::spin::spin;
+use super::{spin::spin, wait_queue::LONGEST_SLEEP};
 use crate::{Error, Result, process::this_process};
 
 /// How a mutex was got.
@@ -105,21 +105,35 @@ impl RobustMutex {
         if let Some(acquired) = self.try_lock().or_else(|| self.spin_and_lock()) {
             return Some(acquired);
         }
-        let deadline = monotonic(deadline);
-        // SAFETY: initialised (invariant); the time is valid.
-        let code = unsafe {
-            pthread_mutex_clocklock(self.raw.get(), libc::CLOCK_MONOTONIC, &raw const deadline)
-        };
-        self.acquired(code)
+        self.sleep_and_lock(Some(deadline))
     }
 
     #[cold]
     fn wait_and_lock(&self) -> Acquired {
-        self.spin_and_lock().unwrap_or_else(|| {
-            // SAFETY: initialised (invariant).
-            let code = unsafe { libc::pthread_mutex_lock(self.raw.get()) };
-            self.acquired(code).expect("nothing but the mutex is waited for")
-        })
+        let acquired = self.spin_and_lock().or_else(|| self.sleep_and_lock(None));
+        acquired.expect("there is no deadline")
+    }
+
+    /// Sleeps until it is free and takes it, but no longer than
+    /// [`LONGEST_SLEEP`] at a time.
+    ///
+    /// Of several that sleep one is woken, and says in the mutex, when it takes
+    /// it, that others do still. If it is killed before that, and somebody else
+    /// has taken the mutex meanwhile who never slept, nothing says so any more:
+    /// neither the C library nor the kernel would ever wake the others.
+    fn sleep_and_lock(&self, deadline: Option<Instant>) -> Option<Acquired> {
+        loop {
+            let look = Instant::now() + LONGEST_SLEEP;
+            let until = monotonic(deadline.map_or(look, |deadline| deadline.min(look)));
+            // SAFETY: initialised (invariant); the time is valid.
+            let code = unsafe {
+                pthread_mutex_clocklock(self.raw.get(), libc::CLOCK_MONOTONIC, &raw const until)
+            };
+            let acquired = self.acquired(code);
+            if acquired.is_some() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return acquired;
+            }
+        }
     }
 
     /// Takes it if it becomes free while it makes sense to look.
@@ -234,6 +248,8 @@ fn monotonic(deadline: Instant) -> libc::timespec {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+
     use super::*;
     use crate::memory::{Placed, SharedLayout};
 
@@ -270,6 +286,33 @@ mod tests {
         // SAFETY: taken above.
         unsafe { mutex.unlock() };
         assert!(!mutex.is_held_here());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn who_sleeps_gets_it_though_whoever_was_woken_died_and_nothing_says_that_somebody_sleeps() {
+        /// In the C library's word: others sleep. The kernel's `FUTEX_WAITERS`.
+        const WAITERS: u32 = 1 << 31;
+        let mutex = mutex(false);
+        assert_eq!(mutex.lock(), Acquired::Cleanly);
+        // SAFETY: a mutex begins with its word (the C library's layout, which the
+        // kernel relies on), which is accessed atomically.
+        let word = unsafe { AtomicU32::from_ptr(mutex.raw.get().cast()) };
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                assert_eq!(mutex.lock(), Acquired::Cleanly);
+                // SAFETY: just taken.
+                unsafe { mutex.unlock() };
+            });
+            while word.load(Relaxed) & WAITERS == 0 {
+                std::thread::yield_now();
+            }
+            // What a thief leaves who came between the woken one's wake-up and death.
+            word.fetch_and(!WAITERS, Relaxed);
+            // SAFETY: taken above.
+            unsafe { mutex.unlock() };
+            sleeper.join().unwrap();
+        });
     }
 
     #[test]
