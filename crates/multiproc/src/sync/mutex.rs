@@ -299,12 +299,17 @@ mod tests {
         // kernel relies on), which is accessed atomically.
         let word = unsafe { AtomicU32::from_ptr(mutex.raw.get().cast()) };
         std::thread::scope(|scope| {
-            let sleeper = scope.spawn(|| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let mutex = &mutex;
+            let sleeper = scope.spawn(move || {
+                tell.send(nix::unistd::gettid()).unwrap();
                 assert_eq!(mutex.lock(), Acquired::Cleanly);
                 // SAFETY: just taken.
                 unsafe { mutex.unlock() };
             });
-            while word.load(Relaxed) & WAITERS == 0 {
+            let stat = format!("/proc/self/task/{}/stat", told.recv().unwrap());
+            let sleeps = || std::fs::read_to_string(&stat).unwrap().contains(") S ");
+            while word.load(Relaxed) & WAITERS == 0 || !sleeps() {
                 std::thread::yield_now();
             }
             // What a thief leaves who came between the woken one's wake-up and death.
