@@ -8,12 +8,19 @@ use stats::{
 
 use super::{Cell, Terms};
 
+/// With fewer lives nothing is shown: one alone says nothing of the luck of
+/// others, and two next to nothing.
+const FEWEST_LIVES: usize = 3;
+
 /// A cell and what it comes to.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
     pub(crate) cell: Cell,
     /// Head's time over base's; absent without rounds that count.
     pub(crate) ratio: Option<Estimate>,
+    /// The interval of the sign test at the same level, which supposes nothing of
+    /// how rounds scatter, but takes them for independent.
+    pub(crate) sign: Option<(f64, f64)>,
     pub(crate) verdict: Verdict,
 }
 
@@ -40,10 +47,13 @@ pub(crate) fn judge(cells: Vec<Cell>, terms: &Terms) -> Vec<Judged> {
 
 fn judge_cell(cell: Cell, terms: &Terms, level: f64) -> Judged {
     let ratio = paired::log_ratio(&cell.lives, level, terms.seed);
-    let is_told = cell.failure.is_none() && cell.rounds() >= FEWEST_VALUES;
+    let sign = paired::sign_test(&cell.lives.concat(), level);
+    let sign = sign.map(|(low, high)| (low.exp(), high.exp()));
+    let lives = cell.lives.iter().filter(|life| !life.is_empty()).count();
+    let is_told = cell.failure.is_none() && cell.rounds() >= FEWEST_VALUES && lives >= FEWEST_LIVES;
     let interval = ratio.and_then(|ratio| ratio.interval()).filter(|_| is_told);
     let verdict = paired::verdict(interval, terms.margin);
-    Judged { cell, ratio, verdict }
+    Judged { cell, ratio, sign, verdict }
 }
 
 impl Outcome {
@@ -133,6 +143,9 @@ mod tests {
     fn too_few_rounds_show_nothing() {
         let few = Cell { lives: vec![vec![0.5; 3]], ..cell(0.0, 0.0) };
         assert_eq!(outcome(vec![few]), Outcome::Inconclusive);
+        // However many: all of them had the same luck.
+        let one = Cell { lives: vec![vec![0.5; 300]], ..cell(0.0, 0.0) };
+        assert_eq!(outcome(vec![one]), Outcome::Inconclusive);
         let none = Cell { lives: Vec::new(), ..cell(0.0, 0.0) };
         assert_eq!(outcome(vec![none]), Outcome::Inconclusive);
     }

@@ -26,6 +26,8 @@ struct CellJson<'a> {
     low: Option<f64>,
     high: Option<f64>,
     level: Option<f64>,
+    /// Of the sign test.
+    sign_test: Option<(f64, f64)>,
     verdict: String,
     rounds: usize,
     disturbed: u32,
@@ -172,6 +174,7 @@ fn cell_json(one: &Judged) -> CellJson<'_> {
         low: one.ratio.and_then(|ratio| ratio.low),
         high: one.ratio.and_then(|ratio| ratio.high),
         level: one.ratio.map(|ratio| ratio.level),
+        sign_test: one.sign,
         verdict: word(one),
         rounds: one.cell.rounds(),
         disturbed: one.cell.disturbed,

@@ -61,15 +61,20 @@ impl Pace {
         self.ended.is_some_and(|ended| now.duration_since(ended) < WORTH_WAKING)
     }
 
-    /// A job has ended that began then.
-    fn note(&mut self, kind: (Token, usize), chunks: u32, begun: Instant, was_alone: bool) {
-        let now = Instant::now();
-        let elapsed = now.duration_since(begun);
+    /// A job has lasted from the first to the second of these moments.
+    fn note(
+        &mut self,
+        kind: (Token, usize),
+        chunks: u32,
+        [begun, ended]: [Instant; 2],
+        was_alone: bool,
+    ) {
+        let elapsed = ended.duration_since(begun);
         let before = if self.is_close(begun) { self.alone } else { Duration::ZERO };
         *self = Self {
             kind,
             chunk_ps: elapsed.as_nanos() as u64 * 1_000 / u64::from(chunks.max(1)),
-            ended: Some(now),
+            ended: Some(ended),
             alone: if was_alone { before + elapsed } else { Duration::ZERO },
         };
     }
@@ -149,7 +154,7 @@ pub(super) fn help(
         goes_on &= !job.board.claims().iter().all(Claims::is_exhausted);
     }
     let was_alone = !are_woken && !posted.iter().any(Posted::was_begun);
-    hall.pace.note(kind, job.chunks, watch.begun, was_alone);
+    hall.pace.note(kind, job.chunks, [watch.begun, Instant::now()], was_alone);
     let has_come = posted.iter().all(Posted::was_begun);
     let ended = call.end(&posted);
     if are_woken && !has_come {
@@ -174,13 +179,13 @@ mod tests {
     /// Whether the job after `jobs` of so many microseconds, with such pauses
     /// between them, is worth waking somebody for who has slept so far.
     fn wakes_after(jobs: usize, micros: u64, pause: u64) -> bool {
-        let mut pace = Pace::default();
-        let at = |ago: u64| Instant::now().checked_sub(Duration::from_micros(ago)).unwrap();
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
         for _ in 0..jobs {
-            pace.note(KIND, 10, at(micros), true);
-            pace.ended = Some(at(pause));
+            let ended = now + Duration::from_micros(micros);
+            pace.note(KIND, 10, [now, ended], true);
+            now = ended + Duration::from_micros(pause);
         }
-        pace.is_worth_waking(KIND, 10, Instant::now())
+        pace.is_worth_waking(KIND, 10, now)
     }
 
     #[test]
