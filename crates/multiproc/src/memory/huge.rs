@@ -11,23 +11,34 @@ const LEAST: usize = 4 << 20;
 /// Asks the system for huge pages behind memory that nobody has written yet: to
 /// touch it for the first time takes a third of the time then. It may refuse.
 pub(crate) fn prefer_huge_pages(memory: &mut [u8]) {
-    if memory.len() < LEAST {
-        return;
+    if memory.len() >= LEAST {
+        // SAFETY: what the pages contain does not change, only what they are made of.
+        unsafe { advise(memory, libc::MADV_HUGEPAGE) };
     }
-    let (start, len) = whole_pages(memory);
-    // SAFETY: whole pages inside of memory that is borrowed exclusively. What
-    // they contain does not change, only what they are made of.
-    unsafe { libc::madvise(start, len, libc::MADV_HUGEPAGE) };
 }
 
 /// Lets the system take back the pages behind memory until they are written
 /// again. If it does they are zeros, at whatever time: what was there must not be
 /// relied on. If it does not, to write them costs no more than before.
 pub(crate) fn may_be_reclaimed(memory: &mut [u8]) {
+    // SAFETY: every content of a page is as good as any other for bytes.
+    unsafe { advise(memory, libc::MADV_FREE) };
+}
+
+/// Gives advice about the whole pages in `memory`, which the system may take.
+///
+/// # Safety
+///
+/// Whatever it does to the pages must be right for bytes that are borrowed
+/// exclusively.
+unsafe fn advise(memory: &mut [u8], advice: libc::c_int) {
+    // The interpreter has no pages.
+    if cfg!(miri) {
+        return;
+    }
     let (start, len) = whole_pages(memory);
-    // SAFETY: whole pages inside of memory that is borrowed exclusively. Every
-    // content of a page is as good as any other for bytes.
-    unsafe { libc::madvise(start, len, libc::MADV_FREE) };
+    // SAFETY: whole pages inside of the memory; the rest is the caller's to say.
+    unsafe { libc::madvise(start, len, advice) };
 }
 
 /// Where the whole pages in `memory` begin, and their bytes.
