@@ -7,7 +7,7 @@
 //! balanced order: both builds run the job in the order A B B A, so that what
 //! drifts in a straight line cancels, and the ratio of their geometric means is
 //! one value. What a cell comes to is a verdict over the lives and their rounds
-//! ([`judge`]).
+//! ([`judge`](mod@judge)).
 
 mod bout;
 mod fight;
