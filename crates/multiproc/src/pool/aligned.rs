@@ -117,6 +117,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes the memory")]
     fn what_rests_can_be_used_again() {
         let mut bytes = AlignedBytes::default();
         bytes.make(MOST_KEPT_BYTES + 16).unwrap();
