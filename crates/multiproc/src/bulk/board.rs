@@ -35,9 +35,13 @@ impl Board {
     }
 
     pub(super) fn records(&self) -> &[Record] {
-        let offset = self.participants * size_of::<Claims>();
-        // SAFETY: as above; the size of claims is a multiple of the alignment
-        // of records, which is the same.
+        // Behind the claims of as many as the memory is for, not of those of this
+        // job: what one job has left in a word is no other word of the next.
+        let most = self.memory.len() / Self::size(1);
+        let offset = most * size_of::<Claims>();
+        // SAFETY: as above, since `most` is no less than the participants; the
+        // size of claims is a multiple of the alignment of records, which is the
+        // same.
         unsafe {
             let first = self.memory.base().add(offset).cast::<Record>();
             slice::from_raw_parts(first.as_ptr(), self.participants)
@@ -111,6 +115,17 @@ mod tests {
         assert_eq!(claimed[..3], [3, 4, 5], "its own come first");
         claimed.sort_unstable();
         assert!(claimed.into_iter().eq(0..10));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn words_lie_where_they_lay_however_many_participate_in_the_next_job() {
+        let memory = SharedMemory::new(Board::size(4)).unwrap();
+        let boards = [4, 2, 1].map(|most| Board::over(memory.clone(), most).unwrap());
+        for board in &boards {
+            assert!(std::ptr::eq(&board.claims()[0], &boards[0].claims()[0]));
+            assert!(std::ptr::eq(&board.records()[0], &boards[0].records()[0]));
+        }
     }
 
     #[test]

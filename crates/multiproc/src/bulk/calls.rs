@@ -179,9 +179,12 @@ fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> 
         let redeem = |(me, ticket): (u64, Ticket)| ticket.redeem(me);
         call.spread(redeem, work, participants as u64)
     });
+    let is_clean = work.have_all_ended_well();
     error.map_or_else(|| work.into_outcome(), Err)?;
     // Otherwise somebody may have left something there.
-    halls.give_back(hall);
+    if is_clean {
+        halls.give_back(hall);
+    }
     Ok(())
 }
 

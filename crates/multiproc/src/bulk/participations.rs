@@ -35,6 +35,12 @@ impl Participations {
         Arc::clone(&self.job)
     }
 
+    /// Whether everybody who has participated has come to the end, or died and
+    /// was settled.
+    pub(super) fn have_all_ended_well(&self) -> bool {
+        self.trouble.is_none()
+    }
+
     /// The first error, once nobody participates any more.
     pub(super) fn into_outcome(mut self) -> Result<()> {
         for (chunk, failure) in self.job.board.records().iter().filter_map(Record::failure) {
