@@ -26,8 +26,13 @@ const LEN: usize = 10_000_000;
 /// Numbers that are a task for all of them: 512 KiB, in a second-level cache.
 const CHUNK: usize = 1 << 16;
 
-/// The memory that a contestant works on.
+/// The memory that contestants work on, one after the other.
 type Shared<E> = Arc<Mutex<E>>;
+
+/// An array in any memory.
+trait Numbers: DerefMut<Target = [u64]> + Send + 'static {}
+
+impl<E: DerefMut<Target = [u64]> + Send + 'static> Numbers for E {}
 
 pub(crate) fn square(stage: &mut Stage<'_>) -> Result<()> {
     against_threads(stage, workloads::square, |_: u8, chunk| workloads::square(chunk))
@@ -80,10 +85,10 @@ fn some_rounds(contestants: &mut [Contestant<'_>; 2]) -> Result<f64> {
 }
 
 /// All of them, on this memory.
-fn threads<'a, E>(elements: &Shared<E>, kernel: fn(&mut [u64])) -> Result<Vec<Contestant<'a>>>
-where
-    E: DerefMut<Target = [u64]> + Send + 'static,
-{
+fn threads<'a, E: Numbers>(
+    elements: &Shared<E>,
+    kernel: fn(&mut [u64]),
+) -> Result<Vec<Contestant<'a>>> {
     let mut all = vec![
         on_scoped_threads(Arc::clone(elements), false, kernel)?,
         on_scoped_threads(Arc::clone(elements), true, kernel)?,
@@ -102,14 +107,11 @@ fn milliseconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(each(1, work)? / 1e6)
 }
 
-fn on_rayon<'a, E>(
+fn on_rayon<'a, E: Numbers>(
     elements: Shared<E>,
     setup: Setup,
     kernel: fn(&mut [u64]),
-) -> Result<Contestant<'a>>
-where
-    E: DerefMut<Target = [u64]> + Send + 'static,
-{
+) -> Result<Contestant<'a>> {
     let rayon = Rayon::start(setup)?;
     Ok(Contestant::new(setup.name(), move || {
         let elements = Arc::clone(&elements);
@@ -126,14 +128,11 @@ where
 
 /// Both threads are started within the clock; beside ten million numbers that
 /// is little.
-fn on_scoped_threads<'a, E>(
+fn on_scoped_threads<'a, E: Numbers>(
     elements: Shared<E>,
     is_pinned: bool,
     kernel: fn(&mut [u64]),
-) -> Result<Contestant<'a>>
-where
-    E: DerefMut<Target = [u64]> + Send + 'static,
-{
+) -> Result<Contestant<'a>> {
     let cores = two_cores()?;
     let name = if is_pinned { "scoped threads, pinned" } else { "scoped threads" };
     Ok(Contestant::new(name, move || {

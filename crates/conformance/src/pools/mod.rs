@@ -10,6 +10,7 @@ mod endurance;
 mod faults;
 pub mod interrupts;
 mod lives;
+mod loads;
 mod methods;
 mod orphans;
 mod turns;
@@ -28,8 +29,8 @@ pub use self::interrupts::{
     ctrl_c_ends_the_programs_that_tasks_have_started,
 };
 pub use self::{
-    async_results::*, building::*, endurance::*, faults::*, lives::*, methods::*, orphans::*,
-    turns::*, users_code::*,
+    async_results::*, building::*, endurance::*, faults::*, lives::*, loads::*, methods::*,
+    orphans::*, turns::*, users_code::*,
 };
 use crate::isolated;
 

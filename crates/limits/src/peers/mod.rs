@@ -1,5 +1,6 @@
 //! Who the pools are held against.
 
+mod asked;
 pub(crate) mod bare_pipe;
 pub(crate) mod channels;
 pub(crate) mod hand_over;

@@ -1,13 +1,11 @@
 //! CPython's `multiprocessing`: one long-lived `python3` a figure, which times
 //! itself.
 
-use std::{
-    io::{BufRead, BufReader, Lines, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-};
+use std::{io, process::Command};
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::Asked;
 use crate::{
     stage::Terms,
     trouble::{Result, Trouble},
@@ -35,11 +33,7 @@ struct Answer {
 }
 
 /// A `python3`, until this is dropped.
-pub(crate) struct Python {
-    process: Child,
-    requests: Option<ChildStdin>,
-    answers: Lines<BufReader<ChildStdout>>,
-}
+pub(crate) struct Python(Asked);
 
 impl Python {
     /// # Errors
@@ -50,38 +44,19 @@ impl Python {
             .python_script
             .as_ref()
             .ok_or_else(|| Trouble::lacking("no script for python3"))?;
-        let started = Command::new("python3")
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut process = match started {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Trouble::lacking("no python3"));
+        match Asked::start(Command::new("python3").arg(script)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Trouble::lacking("no python3"))
             }
-            started => started?,
-        };
-        let requests = process.stdin.take();
-        let answers = process.stdout.take().ok_or_else(|| Trouble::lacking("no python3"))?;
-        Ok(Self { process, requests, answers: BufReader::new(answers).lines() })
+            started => Ok(Self(started?)),
+        }
     }
 
     /// The seconds that it took.
     pub(crate) fn ask(&mut self, ask: Ask) -> Result<f64> {
-        let request = serde_json::to_string(&ask).map_err(std::io::Error::from)?;
-        if let Some(requests) = &mut self.requests {
-            writeln!(requests, "{request}")?;
-        }
-        let line = self.answers.next().ok_or_else(|| Trouble::lacking("python3 has ended"))??;
-        let answer: Answer = serde_json::from_str(&line).map_err(std::io::Error::from)?;
+        let request = serde_json::to_string(&ask).map_err(io::Error::from)?;
+        let answer: Answer =
+            serde_json::from_str(&self.0.ask(&request)?).map_err(io::Error::from)?;
         Ok(answer.seconds)
-    }
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        // It ends with its input, and takes its pools along.
-        self.requests = None;
-        let _ = self.process.wait();
     }
 }

@@ -38,6 +38,7 @@ fn without_the_correction_four_cells_alarm_several_times_as_often() {
     assert!(uncorrected > 0.14, "{uncorrected}");
 }
 
+/// The tests above with every noise and ten times the duels:
 /// `cargo test --release -p stats --test it -- --ignored --nocapture one_duel_in_a_hundred`
 #[test]
 #[ignore = "takes a minute; prints a table of METHODOLOGY.md"]

@@ -65,7 +65,8 @@ fn range(noise: Noise, incarnations: usize, trials: u64, interval: Interval) -> 
     (100.0 * low, 100.0 * high, stats::median(&widths).unwrap() / 2.0)
 }
 
-/// Every combination, and what was rejected: METHODOLOGY's table.
+/// The tests above with every combination, and with what was rejected:
+/// METHODOLOGY's table.
 ///
 /// `cargo test --release -p stats --test it -- --ignored --nocapture every_combination`
 #[test]
