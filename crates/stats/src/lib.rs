@@ -9,6 +9,7 @@
 //! - [`scaling`]: speed-up, efficiency and the Karp–Flatt serial fraction.
 //! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
 //!   points cannot identify them.
+//! - [`simulation`]: what dispatch costs do at worker counts beyond the cores.
 //! - [`sensitivity`]: how many rounds a comparison needs.
 //! - [`metg()`], [`break_even()`]: where a curve crosses a threshold for good.
 //!
@@ -34,6 +35,7 @@ pub mod proportion;
 pub mod quantile;
 pub mod scaling;
 pub mod sensitivity;
+pub mod simulation;
 mod student;
 mod unpaired;
 pub mod usl;
