@@ -10,6 +10,7 @@
 //! - [`amdahl`], [`usl`]: models of speed-up over workers, refused when the
 //!   points cannot identify them.
 //! - [`simulation`]: what dispatch costs do at worker counts beyond the cores.
+//! - [`change_points()`]: where a series of figures leaves its level.
 //! - [`sensitivity`]: how many rounds a comparison needs.
 //! - [`metg()`], [`break_even()`]: where a curve crosses a threshold for good.
 //!
@@ -24,6 +25,7 @@
 
 pub mod amdahl;
 pub mod break_even;
+pub mod change_points;
 mod crossing;
 mod error;
 pub mod estimate;
@@ -41,6 +43,7 @@ mod unpaired;
 pub mod usl;
 
 pub use break_even::{AdvantagePoint, BreakEven, break_even};
+pub use change_points::{ChangePoint, change_points};
 pub use error::StatsError;
 pub use estimate::{Estimate, median_with_interval};
 pub use metg::{EfficiencyPoint, Metg, metg};

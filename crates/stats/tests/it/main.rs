@@ -1,6 +1,7 @@
 //! Intervals and verdicts against simulations whose truth is known.
 
 mod alarms;
+mod change_points;
 mod coverage;
 mod rejected;
 mod simulation;

@@ -83,7 +83,8 @@ impl Cell {
 }
 
 impl Noise {
-    fn draw(self, rng: &mut Pcg64Mcg) -> f64 {
+    /// A number that scatters so, about 0.
+    pub(crate) fn draw(self, rng: &mut Pcg64Mcg) -> f64 {
         match self {
             Self::Normal | Self::Drifting => normal(rng),
             Self::TwoDegrees => student(2, rng),
