@@ -30,6 +30,16 @@ Exit codes:
   0    both could be read, whatever the comparison says
   2    one of them cannot be read, or the command line is not usable";
 
+const HISTORY_HELP: &str = "\
+Examples:
+  driver history
+  driver history /srv/nightly --out /srv/www/history
+  jq '.trends[].cells[] | select(.changes != [])' reports/history/history.json
+
+Exit codes:
+  0    a history was drawn, whatever has changed
+  2    there is no finished sweep in the folder, or the command line is not usable";
+
 const DOCTOR_HELP: &str = "\
 Examples:
   driver doctor                    a line a finding, and what to do
@@ -119,6 +129,14 @@ pub(crate) enum Command {
     /// compared beside them: there, drift has cancelled. It gates nothing.
     #[command(long_flag = "compare", after_help = COMPARE_HELP)]
     Compare(CompareArgs),
+    /// Draws trends of all sweeps in a folder and marks where cells have changed.
+    ///
+    /// Runs of the same config on the same machine make a trend: the speed-up over
+    /// serial of every cell, run by run. Change points are marked so that, if nothing
+    /// has changed, any is seen in one history of a hundred. Others are told apart by
+    /// their identity and never mixed. What cannot be used is named with the reason.
+    #[command(long_flag = "history", after_help = HISTORY_HELP)]
+    History(HistoryArgs),
     /// Tells how fit this machine is for measuring, and what to change.
     ///
     /// Looks at it for about two seconds: steal time, other processes,
@@ -388,6 +406,18 @@ pub(crate) struct CompareArgs {
     pub(crate) markdown: Option<PathBuf>,
 }
 
+/// Whose history, and where it is written.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The folder in which sweeps are looked for, at any depth.
+    #[arg(value_name = "DIR", default_value = "reports")]
+    pub(crate) folder: PathBuf,
+
+    /// Writes `history.json` and `history.html` to OUT instead of `history` in DIR.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// How the findings are shown.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct DoctorArgs {
@@ -482,7 +512,7 @@ mod tests {
 
     #[test]
     fn every_command_also_works_as_a_flag() {
-        for word in ["sweep", "table", "verify", "doctor", "list"] {
+        for word in ["sweep", "table", "verify", "history", "doctor", "list"] {
             let flag = &*format!("--{word}");
             let by_flag = Cli::try_parse_from(["driver", flag]).expect(flag);
             let by_word = Cli::try_parse_from(["driver", word]).expect(word);

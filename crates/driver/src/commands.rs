@@ -5,6 +5,7 @@ mod doctor;
 mod drawing;
 mod duel;
 mod exec;
+mod history;
 mod limits;
 mod limits_runner;
 mod list;
@@ -35,6 +36,7 @@ pub(crate) fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::Verify(arguments) => verify::execute(&arguments)?,
         Command::Report(arguments) => report::execute(&arguments)?,
         Command::Compare(arguments) => compare::execute(&arguments)?,
+        Command::History(arguments) => history::execute(&arguments)?,
         Command::Doctor(arguments) => doctor::execute(arguments)?,
         Command::Duel(arguments) => duel::execute(&arguments)?,
         Command::Selftest(arguments) => selftest::execute(&arguments)?,

@@ -4,11 +4,13 @@
 //! records are appended a round at a time, and every other file is replaced
 //! as a whole.
 
+mod discovery;
 mod folder;
 mod journal;
 
 use std::{io, path::Path};
 
+pub(crate) use discovery::sweep_folders;
 pub(crate) use folder::{Folder, fresh_path, point_latest};
 pub(crate) use journal::Journal;
 

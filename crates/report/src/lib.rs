@@ -5,13 +5,15 @@
 //! figure into a [`Report`], and the renderers only draw it: [`terminal`],
 //! [`markdown`], [`summary`] (CSV), [`plots()`] (SVG) and [`html`].
 //! [`artefacts()`] does it all in one call. [`comparison`] holds two sweeps
-//! against each other.
+//! against each other, [`history`] many that ask the same.
 #![forbid(unsafe_code)]
 
 pub mod analysis;
 mod artefacts;
+mod calendar;
 pub mod comparison;
 mod format;
+pub mod history;
 pub mod html;
 pub mod markdown;
 pub mod model;

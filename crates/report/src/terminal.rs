@@ -51,7 +51,7 @@ pub fn classic_table(report: &Report) -> String {
 /// Draws a comparison as [`render`] draws a report.
 pub(crate) fn draw(sheet: &Sheet, width: usize, color: bool) -> String {
     let mut page = Page { text: String::new(), width: width.max(NARROWEST), color };
-    page.paragraph(sheet.title, Style::Strong);
+    page.paragraph(&sheet.title, Style::Strong);
     for paragraph in &sheet.paragraphs {
         page.paragraph(paragraph, Style::Plain);
     }

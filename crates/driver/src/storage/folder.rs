@@ -11,9 +11,9 @@ use harness::environment::Environment;
 use super::{Journal, StorageError};
 use crate::config::Config;
 
-const RECORDS: &str = "records.jsonl";
-const ENVIRONMENT: &str = "environment.json";
-const CONFIG: &str = "config.toml";
+pub(super) const RECORDS: &str = "records.jsonl";
+pub(super) const ENVIRONMENT: &str = "environment.json";
+pub(super) const CONFIG: &str = "config.toml";
 
 /// Where reports go if nobody says otherwise, relative to the current folder.
 const REPORTS: &str = "reports";

@@ -7,6 +7,7 @@ mod doctor;
 mod duel;
 mod failures;
 mod fake_runner;
+mod history;
 mod interruption;
 mod limits;
 mod scene;

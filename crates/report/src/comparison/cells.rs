@@ -12,18 +12,18 @@ use crate::analysis::samples::{BlockSamples, collect};
 
 /// Everything that a sweep has of a cell. A job that two of its experiments
 /// share is one cell: the incarnations of both are put together.
-pub(super) struct Gathered {
-    pub(super) name: CellName,
+pub(crate) struct Gathered {
+    pub(crate) name: CellName,
     /// Nanoseconds, one group an incarnation.
-    times: Vec<Vec<f64>>,
-    speed_ups: Vec<Vec<f64>>,
+    pub(crate) times: Vec<Vec<f64>>,
+    pub(crate) speed_ups: Vec<Vec<f64>>,
     contaminated_used: bool,
-    oversubscribed: bool,
-    failure: Option<Failure>,
+    pub(crate) oversubscribed: bool,
+    pub(crate) failure: Option<Failure>,
 }
 
 /// All cells that were measured or have failed, in the order of the records.
-pub(super) fn gather(records: &[Record]) -> Vec<Gathered> {
+pub(crate) fn gather(records: &[Record]) -> Vec<Gathered> {
     let mut cells: Vec<Gathered> = Vec::new();
     for block in collect(records) {
         for place in 0..block.record.configurations.len() {
@@ -38,7 +38,7 @@ pub(super) fn gather(records: &[Record]) -> Vec<Gathered> {
 }
 
 /// The seed in the records' header.
-pub(super) fn seed(records: &[Record]) -> u64 {
+pub(crate) fn seed(records: &[Record]) -> u64 {
     let header = records.iter().find_map(|record| match record {
         Record::Sweep(sweep) => Some(sweep.seed),
         _ => None,

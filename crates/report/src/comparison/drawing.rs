@@ -14,7 +14,7 @@ const VERDICTS: [Verdict; 4] =
 
 /// What the terminal and Markdown show, in this order.
 pub(crate) struct Sheet {
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     pub(crate) paragraphs: Vec<String>,
     /// What is not the same between the machines.
     pub(crate) differences: Vec<String>,
@@ -46,7 +46,7 @@ pub(super) fn of(comparison: &Comparison) -> Sheet {
     let tables = shared.into_iter().map(|job| table(comparison, job)).collect();
     let notes = if comparison.cells.is_empty() { Vec::new() } else { notes(comparison) };
     Sheet {
-        title: "Comparison of two sweeps",
+        title: "Comparison of two sweeps".to_owned(),
         paragraphs,
         differences,
         tables,
@@ -129,14 +129,14 @@ fn is_failed(cell: &ComparedCell) -> bool {
 }
 
 /// A job, and whether whole cold cycles of it were timed.
-type TimedJob = (Job, bool);
+pub(crate) type TimedJob = (Job, bool);
 
-fn timed_job(name: &CellName) -> TimedJob {
+pub(crate) fn timed_job(name: &CellName) -> TimedJob {
     (name.job, name.is_cold)
 }
 
 /// Each once, in order of first appearance.
-fn jobs<'a>(names: impl Iterator<Item = &'a CellName>) -> Vec<TimedJob> {
+pub(crate) fn jobs<'a>(names: impl Iterator<Item = &'a CellName>) -> Vec<TimedJob> {
     let mut jobs: Vec<TimedJob> = Vec::new();
     for job in names.map(timed_job) {
         if !jobs.contains(&job) {
@@ -146,7 +146,7 @@ fn jobs<'a>(names: impl Iterator<Item = &'a CellName>) -> Vec<TimedJob> {
     jobs
 }
 
-fn title((job, is_cold): TimedJob) -> String {
+pub(crate) fn title((job, is_cold): TimedJob) -> String {
     let cold = if is_cold { ", whole cold cycles" } else { "" };
     format!("{}{cold}", job_words(job))
 }

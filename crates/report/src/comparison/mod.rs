@@ -5,7 +5,7 @@
 //! *weak*. A ratio of their speed-ups has less of it, since each speed-up is
 //! taken within rounds, and slow drift has cancelled there.
 
-mod cells;
+pub(crate) mod cells;
 mod differences;
 pub(crate) mod drawing;
 
@@ -14,7 +14,8 @@ use harness::{
     environment::Environment,
     record::{Failure, Record},
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use stats::{Estimate, paired::Verdict};
 
 /// Version of the JSON that [`Comparison`] is written as.
@@ -72,7 +73,7 @@ pub struct Difference {
 }
 
 /// What is measured in a cell, whatever the experiment was called.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CellName {
     /// What was computed.
     pub job: Job,

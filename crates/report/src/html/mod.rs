@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Colours and layout; a file of its own so that it can be read as CSS.
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// Draws the page: the verdict first, then each experiment's question,
 /// answers, plots and tables, then the machine and the method.
@@ -112,7 +112,7 @@ fn prose(text: &str) -> Markup {
 }
 
 /// A table that scrolls in its own box where the page is narrow.
-fn table_box(table: &Table) -> Markup {
+pub(crate) fn table_box(table: &Table) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(table.title) {
             table {

@@ -3,6 +3,7 @@
 mod comparison;
 mod figures;
 mod files;
+mod history;
 mod page;
 mod schema;
 mod synthetic;
