@@ -123,6 +123,7 @@ mod manager;
 mod memory;
 mod polling;
 pub mod pool;
+mod prefetching;
 mod process;
 mod processors;
 mod queue;

@@ -51,11 +51,14 @@ impl Board {
     /// Divides `chunks` among the participants, after a job, if there was one,
     /// that has ended well and all chunks of which were done.
     pub(super) fn deal(&self, chunks: u32) {
-        let share =
-            |index: usize| (u64::from(chunks) * index as u64 / self.participants as u64) as u32;
         for (index, claims) in self.claims().iter().enumerate() {
-            claims.deal(share(index), share(index + 1));
+            claims.deal(self.share(chunks, index), self.share(chunks, index + 1));
         }
+    }
+
+    /// The first of the chunks that are dealt to a participant.
+    pub(super) fn share(&self, chunks: u32, index: usize) -> u32 {
+        (u64::from(chunks) * index as u64 / self.participants as u64) as u32
     }
 }
 
@@ -75,7 +78,9 @@ mod tests {
     /// What participant `me` gets until there is nothing left.
     fn claim_all(board: &Board, me: usize) -> Vec<u32> {
         let mut claimed = Vec::new();
-        while let Some(mut lease) = claim(board.claims(), me, Terms::of(false)) {
+        while let Some(mut lease) =
+            claim(board.claims(), me, Terms::of(u32::MAX, board.claims().len()))
+        {
             claimed.extend(std::iter::from_fn(|| lease.next()));
         }
         claimed

@@ -10,13 +10,12 @@ use super::{
     helping::{Pace, help},
     job::{Job, Stretch},
     participations::Participations,
-    record::Record,
     region::Region,
     ticket::{Fields, Part, Ticket},
 };
 use crate::{
     Error, Result, SharedMemory, SharedMemoryRings, TaskFn,
-    pool::{Bulk, Call, Chunks, Pool},
+    pool::{Bulk, Call, Chunks, Pool, Posted},
 };
 
 /// What a pool needs for bulk jobs.
@@ -35,6 +34,10 @@ pub(super) struct Hall {
     /// Undo rooms, if a job has needed them.
     undo: Option<Arc<Region>>,
     pub(super) pace: Pace,
+    /// That of the last job: the next is often about the same.
+    last: Option<Box<Participations>>,
+    /// Room for what is posted.
+    pub(super) posted: Vec<Posted>,
 }
 
 /// Undo rooms that are larger together are not kept for the next job.
@@ -50,7 +53,8 @@ impl Halls {
         }
         drop(vacant);
         let board = Region::new(Board::size(participants))?;
-        Ok(Hall { board, participants, undo: None, pace: Pace::default() })
+        let (pace, posted) = (Pace::default(), Vec::new());
+        Ok(Hall { board, participants, undo: None, pace, last: None, posted })
     }
 
     /// Back, when nobody participates any more.
@@ -173,16 +177,16 @@ fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> 
     let halls = call.transport().halls();
     let participants = call.workers().min(count);
     let mut hall = halls.take(participants)?;
-    let job = prepare(&mut hall, &halls.wanted, order, participants, call.terms())?;
-    let work = Box::new(Participations::new(job, call.terms().0));
-    let (work, error) = help(call, &mut hall, work).unwrap_or_else(|work| {
+    let work = prepare(&mut hall, &halls.wanted, order, participants, call.terms())?;
+    let (mut work, error) = help(call, &mut hall, work).unwrap_or_else(|work| {
         let redeem = |(me, ticket): (u64, Ticket)| ticket.redeem(me);
-        call.spread(redeem, work, participants as u64)
+        let (work, error) = call.spread(redeem, work, participants as u64);
+        (Box::new(work), error)
     });
-    let is_clean = work.have_all_ended_well();
-    error.map_or_else(|| work.into_outcome(), Err)?;
+    error.map_or_else(|| work.outcome(), Err)?;
     // Otherwise somebody may have left something there.
-    if is_clean {
+    if work.has_ended_well() {
+        hall.last = Some(work);
         halls.give_back(hall);
     }
     Ok(())
@@ -195,22 +199,13 @@ fn prepare(
     order: &Order<'_>,
     participants: usize,
     (retries, is_timed): (u32, bool),
-) -> Result<Job> {
+) -> Result<Box<Participations>> {
     let Order { task, context, chunks, .. } = *order;
     let output = order.output.part(chunks);
     let input = order.input.as_ref().map(|input| (input, input.part(chunks)));
     // What is computed from something else is computed from that again.
     let undo = (retries > 0 && input.is_none()).then(|| hall.undo(output.stride as usize));
     let undo = undo.transpose()?;
-    let arrays = order.input.iter().chain([&order.output]).map(|side| side.region);
-    wanted.add(arrays.chain([&hall.board]).chain(&undo));
-    let board = Board::over(hall.board.memory.clone(), participants);
-    let board = board.expect("a hall has a board for its participants");
-    board.deal(chunks.count as u32);
-    if is_timed || undo.is_some() {
-        // Of a job before this one.
-        board.records().iter().for_each(Record::clear);
-    }
     let fields = Fields {
         participants: participants as u64,
         board: hall.board.id.0,
@@ -221,14 +216,24 @@ fn prepare(
         output,
         undo: undo.as_ref().map_or(0, |undo| undo.id.0),
     };
-    Ok(Job {
-        board,
-        task,
-        chunks: chunks.count as u32,
-        is_timed,
-        input: input.map(|(side, part)| stretch(&side.region.memory, part)),
-        output: stretch(&order.output.region.memory, output),
-        undo: undo.map(|undo| undo.memory.clone()),
-        ticket: Ticket::new(&fields, context),
-    })
+    let last = hall.last.take();
+    let again = last.and_then(|mut last| last.renew(&fields, context, retries).then_some(last));
+    let work = again.unwrap_or_else(|| {
+        let arrays = order.input.iter().chain([&order.output]).map(|side| side.region);
+        wanted.add(arrays.chain([&hall.board]).chain(&undo));
+        let board = Board::over(hall.board.memory.clone(), participants);
+        let job = Job {
+            board: board.expect("a hall has a board for its participants"),
+            task,
+            chunks: chunks.count as u32,
+            is_timed,
+            input: input.map(|(side, part)| stretch(&side.region.memory, part)),
+            output: stretch(&order.output.region.memory, output),
+            undo: undo.map(|undo| undo.memory.clone()),
+            ticket: Ticket::new(&fields, context),
+        };
+        Box::new(Participations::new(job, retries))
+    });
+    work.job().deal();
+    Ok(work)
 }

@@ -11,6 +11,7 @@ use crate::{
         fence,
     },
     pool::IS_SUPERVISED,
+    prefetching::prefetch_to_write,
 };
 
 /// One participant's part of the protocol. All bytes zero: nothing to do.
@@ -99,15 +100,26 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Chunks that are claimed one by one if they have deadlines: somebody who
-    /// waits for others' must not be taken for one who works.
-    pub(super) fn of(is_timed: bool) -> Self {
-        Self { longest: if is_timed { 1 } else { LONGEST_LEASE }, waits: !cfg!(loom) }
+    /// Of participants whom so many chunks were dealt to.
+    pub(super) fn of(chunks: u32, participants: usize) -> Self {
+        let share = chunks.div_ceil(participants as u32);
+        Self { longest: (share / SHARE).clamp(1, LONGEST_LEASE), waits: !cfg!(loom) }
+    }
+
+    /// Chunks that are claimed one by one, since they have deadlines: somebody
+    /// who waits for others' must not be taken for one who works.
+    pub(super) fn one_by_one(self) -> Self {
+        Self { longest: 1, ..self }
     }
 
     /// For the caller, who has others' deaths to look after.
-    pub(super) fn of_the_caller() -> Self {
-        Self { waits: false, ..Self::of(false) }
+    pub(super) fn of_the_caller(self) -> Self {
+        Self { waits: false, ..self }
+    }
+
+    /// Whether anybody may have leased what it has not begun.
+    fn allow_rests(self) -> bool {
+        self.longest > 1
     }
 }
 
@@ -181,6 +193,11 @@ impl Claims {
         self.open.range.store(pack(lo, hi), Relaxed);
         self.open.grip.store(0, Relaxed);
         self.open.wanted.store(0, Relaxed);
+    }
+
+    /// Before its owner begins.
+    pub(super) fn prefetch(&self) {
+        prefetch_to_write(&self.open);
     }
 
     /// Whether none of its chunks is unclaimed.
@@ -272,7 +289,7 @@ pub(super) fn claim(all: &[Claims], me: usize, terms: Terms) -> Option<Lease<'_>
 fn steal(all: &[Claims], me: usize, terms: Terms) -> bool {
     let mut looks = 0;
     loop {
-        match try_to_steal(all, me) {
+        match try_to_steal(all, me, terms) {
             Attempt::Stolen => return true,
             Attempt::Nothing => return false,
             Attempt::Busy | Attempt::Leased if looks < PATIENCE => std::hint::spin_loop(),
@@ -292,7 +309,7 @@ fn pause(pauses: u32) {
     std::thread::sleep((SHORTEST * pauses / 4).clamp(SHORTEST, LONGEST));
 }
 
-fn try_to_steal(all: &[Claims], me: usize) -> Attempt {
+fn try_to_steal(all: &[Claims], me: usize, terms: Terms) -> Attempt {
     // Who has a grip on this range may have moved its back or not: a range that
     // replaced it would hide which. The fence pairs with that in `rob`: either
     // the grip is seen here, or there that the range is exhausted.
@@ -317,6 +334,10 @@ fn try_to_steal(all: &[Claims], me: usize) -> Attempt {
         if is_stolen {
             return Attempt::Stolen;
         }
+    }
+    if !terms.allow_rests() {
+        // What others lease lies in their caches, and is not looked at in vain.
+        return found;
     }
     // All of them: each gives back what it can spare.
     let others = all.iter().enumerate().filter(|&(other, _)| other != me);

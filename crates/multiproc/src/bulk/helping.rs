@@ -2,11 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    calls::Hall,
-    claims::{Claims, Terms},
-    participations::Participations,
-};
+use super::{calls::Hall, claims::Claims, participations::Participations};
 use crate::{
     Error, SharedMemoryRings, TaskPanic, Token,
     pool::{Builder, Call, Posted},
@@ -41,7 +37,13 @@ pub(super) struct Pace {
     /// What jobs took that followed closely upon each other and found all
     /// workers asleep.
     alone: Duration,
+    /// Jobs since.
+    unnoted: u32,
 }
+
+/// So many jobs that workers took part in go without a look at the clock: it
+/// costs as much as some of what is told from it.
+const UNNOTED: u32 = 15;
 
 impl Pace {
     /// Whether a job of so many chunks, which begins now, is worth waking
@@ -61,6 +63,13 @@ impl Pace {
         self.ended.is_some_and(|ended| now.duration_since(ended) < WORTH_WAKING)
     }
 
+    /// Whether there is nothing to [note](Self::note) of a job like the last.
+    fn knows(&mut self, kind: (Token, usize), was_alone: bool) -> bool {
+        let is_known = self.kind == kind && !was_alone && self.unnoted < UNNOTED;
+        self.unnoted += u32::from(is_known);
+        is_known
+    }
+
     /// A job has lasted from the first to the second of these moments.
     fn note(
         &mut self,
@@ -76,6 +85,7 @@ impl Pace {
             chunk_ps: elapsed.as_nanos() as u64 * 1_000 / u64::from(chunks.max(1)),
             ended: Some(ended),
             alone: if was_alone { before + elapsed } else { Duration::ZERO },
+            unnoted: 0,
         };
     }
 }
@@ -123,40 +133,44 @@ pub(super) fn help(
     call: &Call<'_, SharedMemoryRings>,
     hall: &mut Hall,
     work: Box<Participations>,
-) -> Result<(Participations, Option<Error>), Box<Participations>> {
+) -> Result<(Box<Participations>, Option<Error>), Box<Participations>> {
     let job = work.job();
     let me = job.board.claims().len() - 1;
     if me == 0 || !call.helps() {
         return Err(work);
     }
-    let mut posted = call.post_to_many(work, me, job.ticket.bytes())?;
+    let posted = &mut hall.posted;
+    call.post_to_many(work, me, job.ticket.bytes(), posted)?;
     TaskPanic::capture_here();
     let kind = (job.task.token(), job.output.stride);
     let mut watch = Watch::start();
     let mut are_woken = hall.pace.is_worth_waking(kind, job.chunks, watch.begun);
     if are_woken {
-        wake(&posted);
+        wake(posted);
     }
     let mut goes_on = true;
     while goes_on {
-        job.participate_while(me, Terms::of_the_caller(), &mut || {
+        job.participate_while(me, job.terms().of_the_caller(), &mut || {
             if watch.is_past(WORTH_WAKING) {
                 // Longer than was foretold, perhaps.
                 if !std::mem::replace(&mut are_woken, true) {
-                    wake(&posted);
+                    wake(posted);
                 }
                 goes_on = !call.is_called_off();
             }
             goes_on
         });
-        call.call_off(&mut posted);
+        call.call_off(posted);
         // If not, somebody has died who had claimed more than it has begun.
         goes_on &= !job.board.claims().iter().all(Claims::is_exhausted);
     }
     let was_alone = !are_woken && !posted.iter().any(Posted::was_begun);
-    hall.pace.note(kind, job.chunks, [watch.begun, Instant::now()], was_alone);
+    if !hall.pace.knows(kind, was_alone) {
+        hall.pace.note(kind, job.chunks, [watch.begun, Instant::now()], was_alone);
+    }
     let has_come = posted.iter().all(Posted::was_begun);
-    let ended = call.end(&posted);
+    let ended = call.end(posted);
+    posted.clear();
     if are_woken && !has_come {
         // Late, perhaps. Or dead, which nobody would notice who never waits.
         call.look_after_workers();

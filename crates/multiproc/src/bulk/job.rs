@@ -5,11 +5,13 @@ use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 use super::{
     board::Board,
     claims::{Lease, Terms, claim},
-    record::Failure,
+    record::{Failure, Record},
     strip::{Side, Strip},
     ticket::Ticket,
 };
-use crate::{SharedMemory, TaskFn, TaskPanic, current_process, pool};
+use crate::{
+    SharedMemory, TaskFn, TaskPanic, current_process, pool, prefetching::prefetch_to_write,
+};
 
 /// What is to be done, and where.
 #[derive(Debug)]
@@ -61,8 +63,31 @@ impl Job {
     /// # Panics
     ///
     /// If the board is damaged.
-    pub(super) fn participate(&self, me: usize, terms: Terms) {
-        self.participate_while(me, terms, &mut || true);
+    pub(super) fn participate(&self, me: usize) {
+        self.participate_while(me, self.terms(), &mut || true);
+    }
+
+    /// Divides the chunks among the participants, before any of them begins.
+    pub(super) fn deal(&self) {
+        self.board.deal(self.chunks);
+        if self.is_timed || self.undo.is_some() {
+            // Of a job before this one.
+            self.board.records().iter().for_each(Record::clear);
+        }
+    }
+
+    /// Before participant `me` begins: has what it is going to change first
+    /// come from the core of who has dealt.
+    pub(super) fn prefetch(&self, me: usize) {
+        self.board.claims()[me].prefetch();
+        let (first, _) = self.output.side().chunk(self.board.share(self.chunks, me));
+        prefetch_to_write(first);
+    }
+
+    /// How its chunks are leased.
+    pub(super) fn terms(&self) -> Terms {
+        let terms = Terms::of(self.chunks, self.board.claims().len());
+        if self.is_timed { terms.one_by_one() } else { terms }
     }
 
     /// The same as long as `goes_on` says so, which is asked after each lease.

@@ -47,7 +47,7 @@ impl<const P: usize> Run<P> {
     }
 
     fn participate(&self, me: usize) {
-        while let Some(mut lease) = claim(&self.claims, me, Terms::of(false)) {
+        while let Some(mut lease) = claim(&self.claims, me, Terms::of(u32::MAX, P)) {
             while let Some(chunk) = lease.next() {
                 self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
             }

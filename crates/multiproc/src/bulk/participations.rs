@@ -6,6 +6,7 @@ use super::{
     claims::{Claims, settle},
     job::Job,
     record::{Failure, Record},
+    ticket::Fields,
 };
 use crate::{
     Error, Result, codec,
@@ -13,6 +14,7 @@ use crate::{
 };
 
 /// The work of a bulk job. Task p is what participant p claims.
+#[derive(Debug)]
 pub(super) struct Participations {
     job: Arc<Job>,
     /// How often a chunk is begun again whose worker died while it ran.
@@ -35,23 +37,32 @@ impl Participations {
         Arc::clone(&self.job)
     }
 
-    /// Whether everybody who has participated has come to the end, or died and
-    /// was settled.
-    pub(super) fn have_all_ended_well(&self) -> bool {
-        self.trouble.is_none()
+    /// Becomes the work of one more job if that is about the same, but for its
+    /// context; whether it is. Nobody participates, and the last one has ended
+    /// [well](Self::has_ended_well).
+    pub(super) fn renew(&mut self, fields: &Fields, context: &[u8], retries: u32) -> bool {
+        self.retries = retries;
+        let fields = bytemuck::bytes_of(fields);
+        Arc::get_mut(&mut self.job).is_some_and(|job| job.ticket.renew(fields, context))
+    }
+
+    /// Whether everybody who has participated has come to the end, and nothing
+    /// has failed.
+    pub(super) fn has_ended_well(&self) -> bool {
+        self.trouble.is_none() && self.charges.is_empty() && self.failures.is_empty()
     }
 
     /// The first error, once nobody participates any more.
-    pub(super) fn into_outcome(mut self) -> Result<()> {
+    pub(super) fn outcome(&mut self) -> Result<()> {
         for (chunk, failure) in self.job.board.records().iter().filter_map(Record::failure) {
             let Failure { pid, name, message, backtrace } = failure;
             let task = chunk as usize;
             let error = Error::TaskPanicked { task, pid, name, message, backtrace };
             self.failures.add(u64::from(chunk), error);
         }
-        self.failures.into_first()?;
+        std::mem::take(&mut self.failures).into_first()?;
         let is_complete = self.job.board.claims().iter().all(Claims::is_exhausted);
-        if is_complete { Ok(()) } else { Err(self.trouble.unwrap_or(Error::Broken)) }
+        if is_complete { Ok(()) } else { Err(self.trouble.take().unwrap_or(Error::Broken)) }
     }
 
     /// To be claimed again, which is `what` was lost.

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     attic,
     board::Board,
-    claims::Terms,
     job::{Job, Stretch},
     region::RegionId,
 };
@@ -62,9 +61,18 @@ impl Participant {
         Ok(Self { job: Ticket(ticket.to_vec()).into_job()?, me: me as usize })
     }
 
-    /// Whether it is this one.
-    pub(crate) fn is(&self, me: u64, ticket: &[u8]) -> bool {
-        self.me as u64 == me && self.job.ticket.0 == ticket
+    /// Becomes number `me` of those who have this ticket if only its context is
+    /// another one than before; whether it is.
+    pub(crate) fn renew(&mut self, me: u64, ticket: &[u8]) -> bool {
+        let parts = ticket.split_at_checked(size_of::<Fields>());
+        self.me as u64 == me
+            && parts.is_some_and(|(fields, context)| self.job.ticket.renew(fields, context))
+    }
+
+    /// Before it is known what to participate in, but that it will most likely
+    /// be the same.
+    pub(crate) fn prefetch(&self) {
+        self.job.prefetch(self.me);
     }
 
     /// Claims and executes chunks until there is nothing left.
@@ -73,7 +81,7 @@ impl Participant {
     ///
     /// If the board is damaged.
     pub(crate) fn participate(&self) {
-        self.job.participate(self.me, Terms::of(self.job.is_timed));
+        self.job.participate(self.me);
     }
 }
 
@@ -84,6 +92,17 @@ impl Ticket {
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Gets this context if it has these [`Fields`] and a context as long;
+    /// whether it has.
+    pub(super) fn renew(&mut self, fields: &[u8], context: &[u8]) -> bool {
+        let (known, old) = self.0.split_at_mut(size_of::<Fields>());
+        let is_same = known == fields && old.len() == context.len();
+        if is_same {
+            old.copy_from_slice(context);
+        }
+        is_same
     }
 
     /// What all tasks share.

@@ -17,17 +17,9 @@ pub(super) mod ask {
     /// The number of a participant and an encoded ticket follow.
     pub(in crate::pool) const PARTICIPATE: u64 = 2;
 
-    /// The question whether number `me` will participate, which must fit.
-    pub(in crate::pool) fn participate<'a>(
-        me: usize,
-        ticket: &[u8],
-        into: &'a mut [u8; super::SLOT_BYTES],
-    ) -> &'a [u8] {
-        into[..8].copy_from_slice(&PARTICIPATE.to_ne_bytes());
-        into[8..16].copy_from_slice(&(me as u64).to_ne_bytes());
-        let end = 16 + ticket.len();
-        into[16..end].copy_from_slice(ticket);
-        &into[..end]
+    /// How the question whether number `me` will participate begins.
+    pub(in crate::pool) fn participate(me: usize) -> [u8; 16] {
+        bytemuck::must_cast([PARTICIPATE, me as u64])
     }
 }
 
@@ -61,6 +53,13 @@ impl fmt::Debug for Errands {
 }
 
 impl Errands {
+    /// Something is asked, perhaps the same as last time.
+    pub(crate) fn prefetch(&self) {
+        if let Some(participant) = &self.participant {
+            participant.prefetch();
+        }
+    }
+
     /// Does what is asked.
     ///
     /// # Panics
@@ -131,7 +130,8 @@ impl Errands {
 
     fn participate(&mut self, question: &[u8]) -> Result<(), Failure> {
         let (me, ticket) = split(question);
-        let known = self.participant.take().filter(|known| known.is(me, ticket));
+        let known =
+            self.participant.take().and_then(|mut known| known.renew(me, ticket).then_some(known));
         let outcome = match known.map_or_else(|| Participant::admit(me, ticket), Ok) {
             Ok(participant) => {
                 let participant = self.participant.insert(participant);

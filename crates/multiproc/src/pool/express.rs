@@ -28,6 +28,7 @@ use crate::{
 };
 
 /// An errand that a worker was asked to run.
+#[derive(Debug)]
 pub(crate) struct Posted {
     pub(super) window: Window,
     pub(super) errand: Errand,
@@ -188,15 +189,17 @@ impl<T: Transport> Call<'_, T> {
     }
 
     /// Has the workers in the seats before `seats` that have nothing else to do
-    /// participate in `work`, as number so and so. They are not woken. The work
-    /// comes back if there are none.
+    /// participate in `work`, as number so and so, and lists them in `into`. They
+    /// are not woken. The work comes back if there are none.
     pub(crate) fn post_to_many<W: Work>(
         &self,
         work: Box<W>,
         seats: usize,
         ticket: &[u8],
-    ) -> Result<Vec<Posted>, Box<W>> {
-        self.pool.shared.look(|core| core.post_to_many(work, seats, ticket))
+        into: &mut Vec<Posted>,
+    ) -> Result<(), Box<W>> {
+        into.clear();
+        self.pool.shared.look(|core| core.post_to_many(work, seats, ticket, into))
     }
 
     /// Waits until none of them participates any more; those that have not
@@ -223,9 +226,9 @@ impl<T: Transport> Call<'_, T> {
 
     /// The work, when all were called off, and why the pool has ended
     /// meanwhile, if it has.
-    pub(crate) fn end<W: Work>(&self, posted: &[Posted]) -> (W, Option<Error>) {
+    pub(crate) fn end<W: Work>(&self, posted: &[Posted]) -> (Box<W>, Option<Error>) {
         let mut bytes = [0; SLOT_BYTES];
-        let (mut work, error): (W, _) = self.pool.shared.with(|core| core.end_bulk(posted));
+        let (mut work, error): (Box<W>, _) = self.pool.shared.with(|core| core.end_bulk(posted));
         for one in posted.iter().filter(|one| one.is_done()) {
             let (answer, task) = (one.window.answer(&mut bytes), one.seat as u64);
             let output = output_of(answer, one.pid, String::new);

@@ -105,14 +105,15 @@ pub trait Stream: Send {
     fn has_news(&self) -> bool;
 
     /// Past the stream, has the worker do something short as soon as it looks
-    /// for requests; it is not woken. False if this kind of stream cannot, or
-    /// has not [forgotten](Self::forget_errand) its last errand.
+    /// for requests: what a question in two parts asks for. It is not woken.
+    /// False if this kind of stream cannot, or has not
+    /// [forgotten](Self::forget_errand) its last errand.
     ///
     /// # Errors
     ///
     /// As [`write`](Self::write).
     #[doc(hidden)]
-    fn post(&mut self, errand: u64, question: &[u8]) -> io::Result<bool> {
+    fn post(&mut self, errand: u64, question: [&[u8]; 2]) -> io::Result<bool> {
         let _ = (errand, question);
         Ok(false)
     }

@@ -15,7 +15,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -42,7 +42,10 @@ pub(super) struct Server {
     socket: Mutex<ParentEnd<UnixStream>>,
     newborn: Newborn,
     process: Mutex<Child>,
-    can_fork: bool,
+    /// How it was started.
+    method: StartMethod,
+    /// What it says first, once it was heard.
+    can_fork: OnceLock<bool>,
 }
 
 /// How long the server may take to read a birth, and to answer. It needs
@@ -63,7 +66,7 @@ static SERVER: Mutex<Option<(u32, Arc<Server>)>> = Mutex::new(None);
 pub(super) fn start(mut order: Order) -> Result<Supervised> {
     let refused = |source| Error::Start { method: StartMethod::ForkServer, source };
     let mut server = current()?;
-    if !server.can_fork {
+    if !server.can_fork()? {
         // What it would have forked is executed; it takes longer, and that is all.
         return exec::start(order);
     }
@@ -82,11 +85,10 @@ pub(super) fn start(mut order: Order) -> Result<Supervised> {
     Ok(process.on_line(line))
 }
 
-/// A server that is a copy of this process as it is now; `None` if that cannot
-/// fork.
-pub(super) fn fork_here() -> Result<Option<Arc<Server>>> {
-    let server = Server::begin(StartMethod::Fork, "nursery", fork::start)?;
-    Ok(server.can_fork.then(|| Arc::new(server)))
+/// A server that is a copy of this process as it is now. It may not have begun
+/// yet.
+pub(super) fn fork_here() -> Result<Arc<Server>> {
+    Server::begin(StartMethod::Fork, "nursery", fork::start).map(Arc::new)
 }
 
 /// Starts a process from a server that is not replaced if it has died.
@@ -132,7 +134,10 @@ fn replace(dead: &Arc<Server>) -> Result<Arc<Server>> {
 
 impl Server {
     fn launch() -> Result<Self> {
-        Self::begin(StartMethod::ForkServer, "forkserver", exec::start)
+        let server = Self::begin(StartMethod::ForkServer, "forkserver", exec::start)?;
+        server.process().await_begin()?;
+        server.can_fork()?;
+        Ok(server)
     }
 
     /// A server that `start` starts.
@@ -153,16 +158,28 @@ impl Server {
             has_line: false,
             patience: BEGINS_WITHIN,
         })?);
-        process.await_begin()?;
-        let mut can_fork = [0];
-        // Stopped in this very moment it would say nothing for ever.
-        socket.set_read_timeout(Some(BEGINS_WITHIN)).map_err(refused)?;
-        look_out(&socket);
-        (&*socket).read_exact(&mut can_fork).map_err(refused)?;
-        socket.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
-        socket.set_write_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
-        let [can_fork] = can_fork.map(|answer| answer != 0);
-        Ok(Self { socket: Mutex::new(socket), newborn, process: Mutex::new(process), can_fork })
+        let (socket, process) = (Mutex::new(socket), Mutex::new(process));
+        Ok(Self { socket, newborn, process, method, can_fork: OnceLock::new() })
+    }
+
+    /// Whether it can fork, which it says as soon as it has begun.
+    pub(super) fn can_fork(&self) -> Result<bool> {
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.can_fork.get() {
+            return Ok(*known);
+        }
+        let hear = || -> io::Result<bool> {
+            let mut answer = [0];
+            // Stopped in this very moment it would say nothing for ever.
+            socket.set_read_timeout(Some(BEGINS_WITHIN))?;
+            look_out(&socket);
+            (&**socket).read_exact(&mut answer)?;
+            socket.set_read_timeout(Some(ANSWERS_WITHIN))?;
+            socket.set_write_timeout(Some(ANSWERS_WITHIN))?;
+            Ok(answer != [0])
+        };
+        let can_fork = hear().map_err(|source| Error::Start { method: self.method, source })?;
+        Ok(*self.can_fork.get_or_init(|| can_fork))
     }
 
     fn process(&self) -> MutexGuard<'_, Child> {
@@ -346,7 +363,8 @@ mod tests {
             socket: Mutex::new(ParentEnd::new(socket)),
             newborn: Newborn::new().unwrap().0,
             process: Mutex::new(process),
-            can_fork: true,
+            method: StartMethod::ForkServer,
+            can_fork: OnceLock::from(true),
         }
     }
 

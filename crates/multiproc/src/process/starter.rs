@@ -13,10 +13,12 @@ use crate::{EntryPoint, Error, Result, StartMethod, bootstrap};
 ///
 /// This process may get threads in between, which forbid `fork`. So under
 /// [`StartMethod::Fork`] a copy of this process is made once, has never more
-/// than one thread, and forks all of them.
+/// than one thread, and forks those that replace others. The first ones this
+/// process forks itself: it has a single thread then.
 #[derive(Debug)]
 pub(crate) struct Starter {
     method: StartMethod,
+    /// Under [`StartMethod::Fork`], when the first ones were started.
     nursery: Option<Arc<Server>>,
 }
 
@@ -26,12 +28,16 @@ impl Starter {
             return Err(Error::InitNotReached);
         }
         super::keep_exit_statuses();
-        let nursery = match method {
-            // Where a copy cannot fork this process must, while it can.
-            StartMethod::Fork => forkserver::fork_here()?,
-            StartMethod::Spawn | StartMethod::ForkServer => None,
-        };
-        Ok(Self { method, nursery })
+        Ok(Self { method, nursery: None })
+    }
+
+    /// The first ones were started: from now on others are, at any time and from
+    /// any thread.
+    pub(crate) fn go_over_to_others(&mut self) -> Result<()> {
+        if self.method == StartMethod::Fork {
+            self.nursery = Some(forkserver::fork_here()?);
+        }
+        Ok(())
     }
 
     /// As [`start`](super::start).
@@ -50,11 +56,12 @@ impl Starter {
         if nursery.has_ended_already() {
             // Somebody has killed it. Another copy can be made while this
             // process has one thread.
-            let Some(another) = forkserver::fork_here()? else {
-                return launch(self.method, order).map(Child::new);
-            };
+            *nursery = forkserver::fork_here()?;
             tracing::warn!(target: "multiproc", "nursery made again");
-            *nursery = another;
+        }
+        if !nursery.can_fork()? {
+            // Where a copy cannot fork this process must, while it can.
+            return launch(self.method, order).map(Child::new);
         }
         let process = forkserver::start_from(nursery, order)?;
         let pid = process.pid();

@@ -193,12 +193,12 @@ fn loom_an_errand_is_taken_or_revoked_and_a_sleeping_worker_gets_the_next() {
             }
         });
         let (bed, slot) = &*shared;
-        slot.post(1, &[1; 3]);
+        slot.post(1, [&[1; 3], &[]]);
         let is_revoked = slot.revoke(1);
         while !is_revoked && slot.stage(1) != Stage::Done {
             thread::yield_now();
         }
-        slot.post(2, &[2; 3]);
+        slot.post(2, [&[2; 3], &[]]);
         bed.wake(&[Need::Requests]);
         assert_ne!(worker.join().unwrap(), is_revoked);
         assert_eq!(slot.stage(2), Stage::Done);

@@ -93,6 +93,7 @@ impl RingPort {
     fn run_errand(&mut self, errand: Errand) -> io::Result<()> {
         let header = self.rings.header();
         let slot = &header.slot;
+        self.errands.prefetch();
         if let Some(question) = slot.take(errand, &mut self.question) {
             // What it is about was posted before.
             if self.mailbox.collect(header.posted.load(Relaxed))? {

@@ -61,9 +61,9 @@ impl Slot {
         Self { turn: word(), len: word(), bytes: std::array::from_fn(|_| word()) }
     }
 
-    /// By the parent: asks for something. The slot must be vacant, or its last
-    /// errand done or revoked.
-    pub(super) fn post(&self, errand: Errand, question: &[u8]) {
+    /// By the parent: asks for something, in two parts, for which there is room.
+    /// The slot must be vacant, or its last errand done or revoked.
+    pub(super) fn post(&self, errand: Errand, question: [&[u8]; 2]) {
         self.write(question);
         // Release: whoever takes it sees the question.
         self.turn.store(turn(errand, stage::POSTED), Release);
@@ -112,14 +112,16 @@ impl Slot {
 
     /// By the worker: it is done. An answer that is too long is cut.
     pub(super) fn finish(&self, errand: Errand, answer: &[u8]) {
-        self.write(&answer[..answer.len().min(SLOT_BYTES)]);
+        self.write([&answer[..answer.len().min(SLOT_BYTES)], &[]]);
         // Release: whoever sees it sees what was done and the answer.
         self.turn.store(turn(errand, stage::DONE), Release);
     }
 
-    fn write(&self, bytes: &[u8]) {
-        self.len.store(bytes.len() as u64, Relaxed);
-        Words::new(&self.bytes).rewrite_alone(0, bytes);
+    fn write(&self, [head, tail]: [&[u8]; 2]) {
+        self.len.store((head.len() + tail.len()) as u64, Relaxed);
+        let words = Words::new(&self.bytes);
+        words.rewrite_alone(0, head);
+        words.rewrite_alone(head.len(), tail);
     }
 
     /// What was asked, or answered.

@@ -163,7 +163,7 @@ impl TransportStream for RingStream {
             || self.errand.is_some_and(|(errand, is_noticed)| !is_noticed && self.is_done(errand))
     }
 
-    fn post(&mut self, errand: Errand, question: &[u8]) -> io::Result<bool> {
+    fn post(&mut self, errand: Errand, question: [&[u8]; 2]) -> io::Result<bool> {
         if self.errand.is_some() || !self.mail.send(&self.rings.header().posted)? {
             return Ok(false);
         }

@@ -1,6 +1,6 @@
 //! Errands: who can be given one, and what becomes of those of workers that die.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use super::Core;
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
 /// at a time.
 struct BulkErrands {
     work: Box<dyn Work>,
-    participations: Vec<(Errand, u64)>,
+    /// Each is the participation with the number of its worker's seat.
+    errands: Range<Errand>,
 }
 
 /// What of errands the pool keeps.
@@ -42,8 +43,14 @@ pub(super) struct ErrandTable {
     heat: usize,
 }
 
-/// An errand and where it is watched, of a worker that is about to be no more.
-pub(super) struct Orphan(Errand, Window);
+/// An errand of a worker that is about to be no more.
+pub(super) struct Orphan {
+    errand: Errand,
+    /// Where it is watched.
+    window: Window,
+    /// Of the worker.
+    seat: usize,
+}
 
 impl<T: Transport> Core<T> {
     /// Whether errands overtake nobody, and all that the workers do may be one.
@@ -66,39 +73,39 @@ impl<T: Transport> Core<T> {
         let free = self.members.iter().enumerate().filter(|(_, member)| member.is_free());
         let (index, member) = free.min_by_key(|(_, member)| cost(member))?;
         self.errands.last_seat = member.seat;
-        self.post_to(index, question)
+        self.post_to(index, [question, &[]])
     }
 
     /// Posts their tickets to the workers in the seats before `seats` that are
-    /// free. The work comes back if that cannot be.
+    /// free, `into` an empty list. The work comes back if that cannot be.
     pub(in crate::pool) fn post_to_many<W: Work>(
         &mut self,
         work: Box<W>,
         seats: usize,
         ticket: &[u8],
-    ) -> Result<Vec<Posted>, Box<W>> {
+        into: &mut Vec<Posted>,
+    ) -> Result<(), Box<W>> {
         let fits = ticket.len() + 2 * size_of::<u64>() <= SLOT_BYTES;
         if !fits || !self.is_calm() || self.errands.bulk.is_some() {
             return Err(work);
         }
-        let (mut posted, mut question) = (Vec::with_capacity(seats), [0; SLOT_BYTES]);
+        let first = self.errands.last + 1;
         for index in 0..self.members.len() {
             let member = &self.members[index];
             if member.seat < seats && member.is_free() {
-                let question = ask::participate(member.seat, ticket, &mut question);
-                posted.extend(self.post_to(index, question));
+                let question = ask::participate(member.seat);
+                into.extend(self.post_to(index, [&question, ticket]));
             }
         }
-        if posted.is_empty() {
+        if into.is_empty() {
             return Err(work);
         }
-        let participation = |one: &Posted| (one.errand, one.seat as u64);
-        let participations = posted.iter().map(participation).collect();
-        self.errands.bulk = Some(BulkErrands { work, participations });
-        Ok(posted)
+        let errands = first..self.errands.last + 1;
+        self.errands.bulk = Some(BulkErrands { work, errands });
+        Ok(())
     }
 
-    fn post_to(&mut self, index: usize, question: &[u8]) -> Option<Posted> {
+    fn post_to(&mut self, index: usize, question: [&[u8]; 2]) -> Option<Posted> {
         let member = &mut self.members[index];
         let window = member.lane.stream().window()?;
         self.errands.last += 1;
@@ -179,7 +186,10 @@ impl<T: Transport> Core<T> {
 
     /// The work of a bulk job that nobody participates in any more.
     /// If the pool has ended meanwhile, why.
-    pub(in crate::pool) fn end_bulk<W: Work>(&mut self, posted: &[Posted]) -> (W, Option<Error>) {
+    pub(in crate::pool) fn end_bulk<W: Work>(
+        &mut self,
+        posted: &[Posted],
+    ) -> (Box<W>, Option<Error>) {
         posted.iter().for_each(|posted| _ = self.end_errand(posted));
         let bulk = self.errands.bulk.take().expect("only its caller ends it");
         (own(bulk.work), self.errands.bulk_error.take())
@@ -200,14 +210,15 @@ impl<T: Transport> Core<T> {
     /// What a worker may leave undone that is about to be reaped.
     pub(super) fn orphan(member: &Member<T::Stream>) -> Option<Orphan> {
         let stream = member.lane.stream();
-        Some(Orphan(stream.errand()?, stream.window()?))
+        let (errand, window) = (stream.errand()?, stream.window()?);
+        Some(Orphan { errand, window, seat: member.seat })
     }
 
     /// The worker is no more that had this errand; `death` says how, of a task
     /// or of the index of a chunk. Whether it had begun and not ended it.
     pub(super) fn lose_errand(
         &mut self,
-        Orphan(errand, window): Orphan,
+        Orphan { errand, window, seat }: Orphan,
         death: &dyn Fn(Option<u64>) -> Error,
     ) -> bool {
         let is_answered = || !is_in_stream(window.answer(&mut [0; SLOT_BYTES]));
@@ -216,16 +227,13 @@ impl<T: Transport> Core<T> {
         {
             return false;
         }
-        let bulk = self.errands.bulk.as_mut().and_then(|BulkErrands { work, participations }| {
-            let (_, participation) = participations.iter().find(|(known, _)| *known == errand)?;
-            Some((work, *participation))
-        });
-        let Some((work, participation)) = bulk else {
+        let bulk = self.errands.bulk.as_mut().filter(|bulk| bulk.errands.contains(&errand));
+        let Some(BulkErrands { work, .. }) = bulk else {
             self.tallies.failed += 1;
             self.errands.lost.push((errand, death(Some(0))));
             return true;
         };
-        let loss = work.lost(participation, true, &|chunk| death(Some(chunk)));
+        let loss = work.lost(seat as u64, true, &|chunk| death(Some(chunk)));
         self.jobs.retried += u64::from(loss == Loss::Retried);
         self.jobs.failed_unanswered += u64::from(loss == Loss::Failed);
         loss != Loss::Nothing

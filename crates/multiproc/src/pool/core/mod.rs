@@ -91,6 +91,7 @@ impl<T: Transport> Core<T> {
         for seat in core.seats() {
             core.hire(seat)?;
         }
+        core.starter.iter_mut().try_for_each(Starter::go_over_to_others)?;
         Ok(core)
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct Order {
 }
 
 /// As what it was entered.
-pub(crate) fn own<W: Work>(work: Box<dyn Work>) -> W {
+pub(crate) fn own<W: Work>(work: Box<dyn Work>) -> Box<W> {
     let work: Box<dyn Any> = work;
-    *work.downcast().expect("the work that was entered")
+    work.downcast().expect("the work that was entered")
 }

@@ -35,7 +35,7 @@ impl Jobs {
             Outcome::Failed(error, Some(work)) => (work, Some(error)),
             _ => unreachable!("nobody else has this job"),
         };
-        (own(work), error)
+        (*own(work), error)
     }
 
     /// The work of a job that is not concluded, and why it has failed as a
