@@ -112,7 +112,7 @@ fn ends(estimate: &Estimate, show: impl Fn(f64) -> String) -> Option<String> {
 }
 
 /// `1.93–1.98`; a unit that both ends share is printed once: `140–143 ns`.
-fn range(low: &str, high: &str) -> String {
+pub(crate) fn range(low: &str, high: &str) -> String {
     match (low.split_once('\u{a0}'), high.split_once('\u{a0}')) {
         (Some((low, unit)), Some((_, same))) if unit == same => format!("{low}–{high}"),
         _ => format!("{low}–{high}"),

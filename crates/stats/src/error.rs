@@ -33,4 +33,12 @@ pub enum StatsError {
         /// Name of the model.
         model: &'static str,
     },
+    /// The times agree with any such cost.
+    #[error("{cost} cannot be told from these times: it takes {missing}\nhelp: measure {missing}")]
+    CostNotIdentified {
+        /// The cost.
+        cost: &'static str,
+        /// What would tell it.
+        missing: &'static str,
+    },
 }

@@ -30,6 +30,7 @@ mod crossing;
 mod error;
 pub mod estimate;
 mod grouped;
+mod linear;
 pub mod metg;
 pub mod order;
 pub mod paired;

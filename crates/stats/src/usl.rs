@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Estimate, ScalingPoint, StatsError,
+    linear::solve,
     scaling::{fit_with_intervals, usable},
 };
 
@@ -55,37 +56,18 @@ pub fn fit(points: &[ScalingPoint], seed: u64) -> Result<Usl, StatsError> {
 
 /// γ, α, β of the least-squares solution, by its normal equations.
 fn least_squares(points: &[(f64, f64)]) -> Option<[f64; 3]> {
-    let mut matrix = [[0.0; 4]; 3];
+    let (mut matrix, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
     for &(workers, speed_up) in points {
         let x = [1.0, workers - 1.0, workers * (workers - 1.0)];
-        for (row, &factor) in matrix.iter_mut().zip(&x) {
-            for (cell, &term) in row.iter_mut().zip(&[x[0], x[1], x[2], workers / speed_up]) {
+        for (row, &factor) in x.iter().enumerate() {
+            right[row] += factor * workers / speed_up;
+            for (cell, &term) in matrix[row].iter_mut().zip(&x) {
                 *cell += factor * term;
             }
         }
     }
-    let [inverse_gamma, b, c] = solve(matrix)?;
+    let [inverse_gamma, b, c] = solve(matrix, right)?;
     (inverse_gamma > 0.0).then(|| [inverse_gamma.recip(), b / inverse_gamma, c / inverse_gamma])
-}
-
-/// Solves three linear equations by elimination with the largest pivot.
-fn solve(mut matrix: [[f64; 4]; 3]) -> Option<[f64; 3]> {
-    for column in 0..3 {
-        let pivot = (column..3)
-            .max_by(|&a, &b| matrix[a][column].abs().total_cmp(&matrix[b][column].abs()))?;
-        matrix.swap(column, pivot);
-        let pivot_row = matrix[column];
-        if pivot_row[column].abs() < 1e-12 {
-            return None;
-        }
-        for row in (0..3).filter(|&row| row != column) {
-            let factor = matrix[row][column] / pivot_row[column];
-            for (cell, &above) in matrix[row].iter_mut().zip(&pivot_row) {
-                *cell -= factor * above;
-            }
-        }
-    }
-    Some(std::array::from_fn(|i| matrix[i][3] / matrix[i][i]))
 }
 
 #[cfg(test)]

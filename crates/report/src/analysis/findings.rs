@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 /// Efficiency at which a granularity still counts as effective.
-const METG_EFFICIENCY: f64 = 0.5;
+pub(super) const METG_EFFICIENCY: f64 = 0.5;
 
 /// Adds to `experiment` the findings that its kind allows. `samples` are the
 /// records of its blocks, in the same order.
@@ -233,7 +233,8 @@ fn scaling_points(block: &BlockSamples<'_>, strategy: &Strategy) -> Vec<ScalingP
         .collect()
 }
 
-fn fit<T>(result: Result<T, StatsError>) -> Fit<T> {
+/// A model, or its refusal in words.
+pub(super) fn fit<T>(result: Result<T, StatsError>) -> Fit<T> {
     match result {
         Ok(fitted) => Fit::Fitted(fitted),
         Err(refusal) => Fit::Refused(refusal.to_string()),

@@ -3,10 +3,12 @@
 //! - `samples`: the records as one matrix of times a block.
 //! - `cells`: what one configuration did in one block.
 //! - `findings`: what several blocks tell together.
+//! - `predictions`: what a simulation with the costs of all of them foretells.
 //! - `verdicts`: the answers in plain words.
 
 mod cells;
 mod findings;
+mod predictions;
 pub(crate) mod samples;
 mod standing;
 mod verdicts;
@@ -31,8 +33,9 @@ pub fn analyse(data: &SweepData) -> Report {
     let seed = seed.unwrap_or_default();
     let blocks = samples::collect(&data.records);
     let groups = group(&blocks);
-    let experiments: Vec<Experiment> =
+    let mut experiments: Vec<Experiment> =
         groups.iter().map(|blocks| experiment(blocks, &data.questions, seed)).collect();
+    predictions::add(&mut experiments);
     let (headline, headline_detail) = verdicts::headline(&experiments, &groups, seed);
     Report {
         schema_version: SCHEMA_VERSION,
@@ -78,6 +81,7 @@ fn experiment(
         verdicts: Vec::new(),
         granularity: Vec::new(),
         processes_against_threads: Vec::new(),
+        predictions: Vec::new(),
         payload: Vec::new(),
         scaling: Vec::new(),
         table: Vec::new(),

@@ -103,6 +103,14 @@ pub(super) fn method() -> Markup {
                  workers than cores, and refused when those cannot identify them."
             }
             p {
+                "What is called predicted was not measured: a discrete-event simulation of the \
+                 job, with the costs to wake, to dispatch (one worker at a time), to claim and to \
+                 copy that fit the times of the sweep\u{2019}s warm jobs. It knows nothing of \
+                 caches, memory buses and NUMA of machines with more cores. \u{201c}Off by\u{201d} \
+                 is its error for jobs that it was not fitted to; the range is what costs give \
+                 that fit about as well."
+            }
+            p {
                 "The figures hold for this machine, these kernels and this build. They cannot tell \
                  how another machine, tasks of uneven length or a busy host would fare."
             }

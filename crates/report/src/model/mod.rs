@@ -5,6 +5,7 @@
 
 mod cell;
 mod findings;
+mod predictions;
 
 use harness::{
     Job,
@@ -19,6 +20,8 @@ pub use findings::{
     Fit, GranularityFinding, PayloadFinding, ProcessAdvantage, ScalingFinding, SerialFraction,
     TableFinding,
 };
+
+pub use predictions::{Foretold, PredictedAt, PredictionFinding};
 
 /// Version of the format of `report.json`. It changes when a reader of the
 /// previous version would misunderstand.
@@ -63,6 +66,10 @@ pub struct Experiment {
     /// From which task size on processes beat the best threads; in granularity
     /// experiments only.
     pub processes_against_threads: Vec<ProcessAdvantage>,
+    /// What a simulation foretells for worker counts beyond the cores; in
+    /// granularity experiments only. Nothing of it was measured.
+    #[serde(default)]
+    pub predictions: Vec<PredictionFinding>,
     /// Break-even arrays and best bandwidths; in payload experiments only.
     pub payload: Vec<PayloadFinding>,
     /// Serial fractions and models; in speed-up experiments only.

@@ -27,6 +27,9 @@ pub(super) struct Series {
     pub(super) label: String,
     pub(super) look: Look,
     pub(super) points: Vec<Point>,
+    /// Points that nobody measured: joined by a thin dashed line, and marked by
+    /// a small dot.
+    pub(super) predicted: Vec<Point>,
 }
 
 /// One point, in the coordinates of the axes.
@@ -144,7 +147,15 @@ fn draw_series(area: &Area<'_>, series: &Series, at: &impl Fn(f64, f64) -> (i32,
     if path.len() > 1 {
         line(area, path.clone(), look.color.stroke_width(2), look.dashed)?;
     }
-    for point in &series.points {
+    let predicted: Vec<(i32, i32)> =
+        series.predicted.iter().map(|point| at(point.x, point.y)).collect();
+    if predicted.len() > 1 {
+        line(area, predicted.clone(), look.color.stroke_width(1), true)?;
+    }
+    for at in predicted {
+        area.draw(&Circle::new(at, 2, look.color.filled()))?;
+    }
+    for point in series.points.iter().chain(&series.predicted) {
         if let Some((low, high)) = point.interval {
             let ((x, bottom), (_, top)) = (at(point.x, low), at(point.x, high));
             let stroke = look.color.stroke_width(1);

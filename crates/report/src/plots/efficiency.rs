@@ -75,6 +75,7 @@ fn series(blocks: &[&Block]) -> Vec<Series> {
             label: format!("{configuration}{failed}"),
             look: look(&configuration.strategy),
             points,
+            predicted: Vec::new(),
         }
     };
     shown.iter().map(of_configuration).collect()

@@ -13,6 +13,7 @@ mod efficiency;
 mod palette;
 mod payload;
 mod phases;
+mod predictions;
 mod speed_up;
 
 use harness::record::ExperimentKind;
@@ -59,7 +60,11 @@ pub fn plots(report: &Report) -> Vec<Plot> {
 fn of(experiment: &Experiment) -> Vec<Plot> {
     match experiment.kind {
         ExperimentKind::SpeedUp => speed_up::plots(experiment),
-        ExperimentKind::Granularity => efficiency::plots(experiment),
+        ExperimentKind::Granularity => {
+            let mut plots = efficiency::plots(experiment);
+            plots.extend(predictions::plots(experiment));
+            plots
+        }
         ExperimentKind::StartMethods | ExperimentKind::Table => phases::plots(experiment),
         ExperimentKind::Payload => payload::plots(experiment),
     }

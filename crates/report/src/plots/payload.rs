@@ -65,6 +65,7 @@ fn series(blocks: &[&Block]) -> Vec<Series> {
             label: format!("{configuration}{failed}"),
             look: look(&configuration.strategy),
             points,
+            predicted: Vec::new(),
         }
     };
     configurations.iter().map(of_configuration).collect()

@@ -79,7 +79,8 @@ fn series(cells: &[&Cell], worker_counts: &[usize]) -> Vec<Series> {
             .collect();
         points.sort_by(|a, b| a.x.total_cmp(&b.x));
         let failed = if points.is_empty() { " (no figures)" } else { "" };
-        Series { label: format!("{strategy}{failed}"), look: look(strategy), points }
+        let label = format!("{strategy}{failed}");
+        Series { label, look: look(strategy), points, predicted: Vec::new() }
     };
     strategies.iter().enumerate().map(of_strategy).collect()
 }

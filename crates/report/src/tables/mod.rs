@@ -6,6 +6,7 @@ mod granularity;
 mod measuring;
 mod payload;
 mod phases;
+pub(crate) mod predictions;
 mod scaling;
 mod speed_up;
 
@@ -93,7 +94,11 @@ pub(crate) fn of(experiment: &Experiment) -> Vec<Table> {
             tables.extend(scaling::tables(experiment));
             tables
         }
-        ExperimentKind::Granularity => granularity::tables(experiment),
+        ExperimentKind::Granularity => {
+            let mut tables = granularity::tables(experiment);
+            tables.extend(predictions::tables(experiment));
+            tables
+        }
         ExperimentKind::StartMethods => phases::tables(experiment),
         ExperimentKind::Payload => payload::tables(experiment),
         ExperimentKind::Table => {

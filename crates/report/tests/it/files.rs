@@ -24,7 +24,7 @@ fn every_file_that_a_report_consists_of_is_there_once() {
     for path in ["index.html", "report.json", "summary.csv", "tables.md"] {
         assert!(paths.contains(path), "{path}");
     }
-    assert_eq!(paths.iter().filter(|path| path.starts_with("plots/")).count(), 8);
+    assert_eq!(paths.iter().filter(|path| path.starts_with("plots/")).count(), 10);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod figures;
 mod files;
 mod history;
 mod page;
+mod predictions;
 mod schema;
 mod synthetic;
 mod terminal;

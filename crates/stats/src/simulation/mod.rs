@@ -3,6 +3,9 @@
 //!
 //! - [`simulate`]: one job of equal tasks, event by event.
 //! - [`metg()`]: the least effective granularity, by bisection over it.
+//! - [`fit`]: the costs from measured walls, and how well they foretell walls
+//!   that they were not fitted to.
+//! - [`predict`]: both figures at a number of workers, with a range.
 //!
 //! # The model
 //!
@@ -37,16 +40,23 @@
 //! assert!(metg_ns(&shared, 1024) > 100.0 * metg_ns(&shared, 8));
 //! ```
 
+mod check;
+mod descent;
 mod events;
+mod fit;
 mod metg;
+mod predict;
 
 use std::num::NonZeroUsize;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use check::{Check, Errors};
 pub use events::simulate;
+pub use fit::{Fitted, Observation, fit};
 pub use metg::metg;
+pub use predict::{Prediction, Ranged, predict};
 
 /// What a job costs beside its tasks' own work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

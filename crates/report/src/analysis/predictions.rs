@@ -1,0 +1,98 @@
+//! What more cores would do, by simulation.
+
+use std::num::NonZeroUsize;
+
+use harness::{Strategy, Workload, record::ExperimentKind};
+use stats::simulation::{self, Fitted, Job, Observation};
+
+use super::findings::{METG_EFFICIENCY, fit};
+use crate::model::{Block, Cell, Experiment, Fit, Foretold, PredictedAt, PredictionFinding};
+
+/// Predicted for: what a task computes must not bring more bytes the longer it
+/// takes, since a search for the smallest task would otherwise change both.
+const WORKLOAD: Workload = Workload::SumOfSquares;
+
+/// Worker counts that are predicted: powers of two up to this.
+const MOST_WORKERS: usize = 1024;
+
+/// Work of a task for which efficiencies are predicted: so short that dispatch
+/// shows, and still one that most programs would not call small.
+const EFFICIENCY_TASK_NS: f64 = 10_000.0;
+
+/// Adds predictions to every granularity experiment, from the costs that all
+/// warm experiments together tell.
+pub(super) fn add(experiments: &mut [Experiment]) {
+    for index in 0..experiments.len() {
+        if experiments[index].kind == ExperimentKind::Granularity {
+            experiments[index].predictions = of(&experiments[index], experiments);
+        }
+    }
+}
+
+fn of(granularity: &Experiment, experiments: &[Experiment]) -> Vec<PredictionFinding> {
+    let blocks = || granularity.blocks.iter().filter(|block| block.job.workload == WORKLOAD);
+    let Some(block) = blocks().next() else { return Vec::new() };
+    let mut strategies: Vec<&Strategy> = Vec::new();
+    for cell in blocks().flat_map(|block| &block.cells) {
+        let strategy = &cell.configuration.strategy;
+        if !strategy.is_serial() && !strategies.contains(&strategy) {
+            strategies.push(strategy);
+        }
+    }
+    let finding = |strategy: &Strategy| {
+        let seen = observations(experiments, strategy);
+        let prediction = match fit(simulation::fit(&seen)) {
+            Fit::Fitted(model) => Fit::Fitted(foretold(model, seen.len(), block)),
+            Fit::Refused(why) => Fit::Refused(why),
+        };
+        PredictionFinding { workload: WORKLOAD, strategy: strategy.clone(), prediction }
+    };
+    strategies.into_iter().map(finding).collect()
+}
+
+/// Every warm job of `strategy` that had a core for each worker.
+fn observations(experiments: &[Experiment], strategy: &Strategy) -> Vec<Observation> {
+    let warm = experiments.iter().filter(|experiment| !experiment.kind.is_cold());
+    warm.flat_map(|experiment| &experiment.blocks)
+        .flat_map(|block| block.cells.iter().map(move |cell| (block, cell)))
+        .filter(|(_, cell)| cell.configuration.strategy == *strategy && !cell.oversubscribed)
+        .filter_map(|(block, cell)| observation(block, cell))
+        .collect()
+}
+
+/// The wall is the baseline's ÷ the speed-up, which was taken within rounds:
+/// the machine's drift between the two has cancelled.
+fn observation(block: &Block, cell: &Cell) -> Option<Observation> {
+    let task_ns = block.serial_task_ns()?;
+    let tasks = NonZeroUsize::new(block.job.tasks)?;
+    let speed_up = cell.figures()?.speed_up?.value;
+    let task_bytes = block.payload_bytes as f64 / tasks.get() as f64;
+    let job = Job { workers: cell.configuration.workers, tasks, task_bytes };
+    Some(Observation { job, task_ns, wall_ns: task_ns * tasks.get() as f64 / speed_up })
+}
+
+/// `block` is one of those whose METG was measured.
+fn foretold(model: Fitted, walls: usize, block: &Block) -> Foretold {
+    let cores = block.available_cores.max(1);
+    let tasks_per_worker = (block.job.tasks / cores).max(1);
+    let task_bytes = block.payload_bytes as f64 / block.job.tasks.max(1) as f64;
+    let at = |workers: NonZeroUsize| {
+        let tasks = workers.saturating_mul(NonZeroUsize::MIN.saturating_add(tasks_per_worker - 1));
+        let job = Job { workers, tasks, task_bytes };
+        let found = simulation::predict(&model, &job, EFFICIENCY_TASK_NS, METG_EFFICIENCY);
+        PredictedAt {
+            workers: workers.get(),
+            beyond_cores: workers.get() > cores,
+            metg_ns: found.metg_ns,
+            efficiency: found.efficiency,
+        }
+    };
+    let counts = (1..).map(|power| 1 << power).take_while(|&workers| workers <= MOST_WORKERS);
+    Foretold {
+        model,
+        walls,
+        tasks_per_worker,
+        efficiency_task_ns: EFFICIENCY_TASK_NS,
+        at: counts.filter_map(NonZeroUsize::new).map(at).collect(),
+    }
+}
