@@ -3,6 +3,9 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write,
+    process::Command,
+    thread,
+    time::Duration,
 };
 
 use nix::sys::signal::Signal;
@@ -75,6 +78,76 @@ fn kill_9_leaves_no_process_and_the_sweep_can_be_resumed() {
     let mut file = OpenOptions::new().append(true).open(path).expect("the records");
     file.write_all(b"{\"record\":\"round\",\"block\":\"speed").expect("torn");
     resume(&scene);
+}
+
+/// Runs of runners that count, but for the two that each begins with.
+fn counted_runs(scene: &Scene) -> usize {
+    let files = fs::read_dir(scene.path(fake_runner::RUNS)).into_iter().flatten();
+    let runs = files.map(|file| file.expect("a file").metadata().expect("its length").len());
+    runs.map(|runs| runs.saturating_sub(2) as usize).sum()
+}
+
+/// Between 0 and 1, evenly spread over many (Weyl's sequence of the golden ratio).
+fn instant(number: u32) -> f64 {
+    (f64::from(number) * 0.618_033_988_749_895).fract()
+}
+
+/// `KILLS=50 cargo test -p driver --test it -- kill_9_at_any_instant` tries more.
+#[test]
+fn kill_9_at_any_instant_loses_at_most_the_round_in_progress() {
+    let kills = std::env::var("KILLS").map_or(8, |kills| kills.parse().expect("a number"));
+    let scene = Scene::new();
+    let foreign = fake_runner::command("counts");
+    let config = scene.config(&format!(
+        "question = \"?\"\ntime_budget = \"1500ms\"\nprecision = 0\nmax_rounds = 100000\n\
+         [[runner]]\nname = \"foreign\"\ncommand = {foreign}\n\
+         [[experiment]]\nkind = \"granularity\"\nquestion = \"?\"\n\
+         workloads = [\"sum-of-squares\"]\nbackends = [\"pipe-pool\", \"foreign\"]\n\
+         start_methods = [\"fork\"]\nworkers = [2]\ntasks = 8\ntask_size = [10, 100, 1000]\n"
+    ));
+    let (mut sweep, mut kept, mut before, mut lost_before) = (0, 0, Vec::new(), 0);
+    for number in 0..kills {
+        let (name, out) = (format!("out-{sweep}"), scene.path(&format!("out-{sweep}")));
+        let child = begin_or_resume(&scene, &config, &name).spawn().expect("the driver starts");
+        thread::sleep(Duration::from_millis(900).mul_f64(instant(number)));
+        send(&child, Signal::SIGKILL);
+        let end = end_of(child);
+        scene.is_left_by_all();
+        let after = rounds(&out);
+        assert_eq!(after[..before.len()], before, "kill {number}: what was measured is kept");
+        let lost = counted_runs(&scene) - kept - after.len();
+        assert!(lost <= lost_before + 1, "kill {number}: {lost_before} rounds lost, now {lost}");
+        (before, lost_before) = (after, lost);
+        if end.code.is_some() {
+            assert_complete(&scene, &name);
+            (sweep, kept, before) = (sweep + 1, kept + before.len(), Vec::new());
+        }
+    }
+    let name = format!("out-{sweep}");
+    let end = end_of(begin_or_resume(&scene, &config, &name).spawn().expect("the driver starts"));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let after = rounds(&scene.path(&name));
+    assert_eq!(after[..before.len()], before);
+    assert_complete(&scene, &name);
+    let rounds = kept + after.len();
+    eprintln!(
+        "{kills} kills, {lost_before} of {rounds} rounds lost, {} sweeps complete",
+        sweep + 1
+    );
+}
+
+/// Goes on with a sweep that was killed after it had begun to keep records.
+fn begin_or_resume(scene: &Scene, config: &str, out: &str) -> Command {
+    if scene.path(out).join("records.jsonl").exists() {
+        return scene.command(&["sweep", "--resume", out]);
+    }
+    let _ = fs::remove_dir_all(scene.path(out));
+    scene.command(&["sweep", "--config", config, "--out", out])
+}
+
+fn assert_complete(scene: &Scene, out: &str) {
+    let report = fs::read_to_string(scene.path(out).join("report.json")).expect("a report");
+    assert!(report.contains("\"complete\": true"), "every block has come to its end");
 }
 
 #[test]
