@@ -6,7 +6,7 @@ use stats::{
     median_with_interval, metg, usl,
 };
 
-use super::samples::BlockSamples;
+use super::{predictions, samples::BlockSamples};
 use crate::model::{
     Block, Cell, Experiment, Fit, GranularityFinding, PayloadFinding, ProcessAdvantage,
     ScalingFinding, SerialFraction, TableFinding,
@@ -209,12 +209,15 @@ fn scaling_of(
         let serial_fraction = speed_up.map_monotonic(fraction);
         Some(SerialFraction { workers: point.workers.get(), serial_fraction })
     });
+    let (amdahl, usl) = (fit(amdahl::fit(&points, seed)), fit(usl::fit(&points, seed)));
+    let cores = samples.first().map_or(1, |block| block.record.available_cores);
     ScalingFinding {
         workload,
         strategy: strategy.clone(),
         serial_fractions: serial_fractions.collect(),
-        amdahl: fit(amdahl::fit(&points, seed)),
-        usl: fit(usl::fit(&points, seed)),
+        predicted: predictions::by_laws(&amdahl, &usl, cores),
+        amdahl,
+        usl,
     }
 }
 

@@ -3,10 +3,17 @@
 use std::num::NonZeroUsize;
 
 use harness::{Strategy, Workload, record::ExperimentKind};
-use stats::simulation::{self, Fitted, Job, Observation};
+use stats::{
+    Estimate,
+    amdahl::Amdahl,
+    simulation::{self, Fitted, Job, Observation},
+    usl::Usl,
+};
 
 use super::findings::{METG_EFFICIENCY, fit};
-use crate::model::{Block, Cell, Experiment, Fit, Foretold, PredictedAt, PredictionFinding};
+use crate::model::{
+    Block, Cell, Experiment, Fit, Foretold, PredictedAt, PredictedSpeedUp, PredictionFinding,
+};
 
 /// Predicted for: what a task computes must not bring more bytes the longer it
 /// takes, since a search for the smallest task would otherwise change both.
@@ -27,6 +34,40 @@ pub(super) fn add(experiments: &mut [Experiment]) {
             experiments[index].predictions = of(&experiments[index], experiments);
         }
     }
+}
+
+/// What the laws that could be fitted foretell, from one worker on.
+pub(super) fn by_laws(amdahl: &Fit<Amdahl>, usl: &Fit<Usl>, cores: usize) -> Vec<PredictedSpeedUp> {
+    if matches!((amdahl, usl), (Fit::Refused(_), Fit::Refused(_))) {
+        return Vec::new();
+    }
+    // A fit may leave its law's range: a serial fraction below zero makes the
+    // speed-up pass through infinity.
+    let sense = |speed_up: f64| (speed_up.is_finite() && speed_up > 0.0).then_some(speed_up);
+    let at = |workers: usize| {
+        let p = workers as f64;
+        PredictedSpeedUp {
+            workers,
+            beyond_cores: workers > cores,
+            amdahl: match amdahl {
+                Fit::Fitted(law) => sense(law.predict(p)).map(|value| {
+                    let of = |fraction: f64| {
+                        let law = Amdahl { serial_fraction: Estimate::without_interval(fraction) };
+                        sense(law.predict(p))
+                    };
+                    let fraction = law.serial_fraction;
+                    let (low, high) = (fraction.high.and_then(of), fraction.low.and_then(of));
+                    Estimate { value, low, high, level: fraction.level }
+                }),
+                Fit::Refused(_) => None,
+            },
+            usl: match usl {
+                Fit::Fitted(law) => sense(law.predict(p)),
+                Fit::Refused(_) => None,
+            },
+        }
+    };
+    (0..).map(|power| 1 << power).take_while(|&workers| workers <= MOST_WORKERS).map(at).collect()
 }
 
 fn of(granularity: &Experiment, experiments: &[Experiment]) -> Vec<PredictionFinding> {

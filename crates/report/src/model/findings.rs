@@ -67,6 +67,23 @@ pub struct ScalingFinding {
     pub amdahl: Fit<Amdahl>,
     /// The Universal Scalability Law.
     pub usl: Fit<Usl>,
+    /// What these laws foretell; empty if both were refused.
+    #[serde(default)]
+    pub predicted: Vec<PredictedSpeedUp>,
+}
+
+/// A speed-up that a fitted law foretells: it was not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PredictedSpeedUp {
+    /// Number of workers, each on a core of its own.
+    pub workers: usize,
+    /// Whether the machine that was measured has fewer cores than that.
+    pub beyond_cores: bool,
+    /// By Amdahl's law; the interval is that of its serial fraction, open where
+    /// that is not above zero. Absent if refused, or without sense there.
+    pub amdahl: Option<Estimate>,
+    /// By the Universal Scalability Law. Absent if refused, or without sense there.
+    pub usl: Option<f64>,
 }
 
 /// The Karp–Flatt metric at one number of workers.

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use cell::{Cell, Counts, Figures, Outcome, Phases, ResourceFigures, Spread};
 pub use findings::{
-    Fit, GranularityFinding, PayloadFinding, ProcessAdvantage, ScalingFinding, SerialFraction,
-    TableFinding,
+    Fit, GranularityFinding, PayloadFinding, PredictedSpeedUp, ProcessAdvantage, ScalingFinding,
+    SerialFraction, TableFinding,
 };
 
 pub use predictions::{Foretold, PredictedAt, PredictionFinding};

@@ -10,6 +10,7 @@ mod bars;
 mod canvas;
 mod chart;
 mod efficiency;
+mod laws;
 mod palette;
 mod payload;
 mod phases;
@@ -59,7 +60,11 @@ pub fn plots(report: &Report) -> Vec<Plot> {
 
 fn of(experiment: &Experiment) -> Vec<Plot> {
     match experiment.kind {
-        ExperimentKind::SpeedUp => speed_up::plots(experiment),
+        ExperimentKind::SpeedUp => {
+            let mut plots = speed_up::plots(experiment);
+            plots.extend(laws::plots(experiment));
+            plots
+        }
         ExperimentKind::Granularity => {
             let mut plots = efficiency::plots(experiment);
             plots.extend(predictions::plots(experiment));

@@ -3,6 +3,7 @@
 
 mod classic;
 mod granularity;
+mod laws;
 mod measuring;
 mod payload;
 mod phases;
@@ -92,6 +93,7 @@ pub(crate) fn of(experiment: &Experiment) -> Vec<Table> {
         ExperimentKind::SpeedUp => {
             let mut tables = speed_up::tables(experiment);
             tables.extend(scaling::tables(experiment));
+            tables.extend(laws::tables(experiment));
             tables
         }
         ExperimentKind::Granularity => {

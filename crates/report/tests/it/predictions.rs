@@ -81,6 +81,47 @@ fn every_table_and_plot_of_predictions_says_that_it_is_one() {
 }
 
 #[test]
+fn laws_that_could_be_fitted_are_carried_on_to_more_workers_and_drawn_as_predictions() {
+    let eight_cores = |worker_counts: &[usize]| {
+        let mut sweep = Synthetic::new(1);
+        let job = harness::Job {
+            workload: harness::Workload::SumOfSquares,
+            tasks: 64,
+            task_size: 4_000_000,
+        };
+        sweep.block("speed-up", "sum", job, &synthetic::configurations(worker_counts));
+        let mut data = sweep.finish();
+        for record in &mut data.records {
+            if let harness::record::Record::Block(block) = record {
+                block.available_cores = 8;
+            }
+        }
+        analyse(&data)
+    };
+    let report = eight_cores(&[1, 2, 4, 8]);
+    // Two of the made-up machine's cores work, so half of it is as good as serial.
+    for finding in &report.experiments[0].scaling {
+        assert_eq!(finding.predicted.len(), 11);
+        let last = finding.predicted.last().unwrap();
+        assert!(last.beyond_cores && last.workers == 1024);
+        let amdahl = last.amdahl.unwrap();
+        assert!(1.5 < amdahl.value && amdahl.value < 4.0, "{amdahl:?}");
+        assert!(amdahl.low.unwrap() <= amdahl.value && amdahl.value <= amdahl.high.unwrap());
+        assert!(!finding.predicted[3].beyond_cores && finding.predicted[4].beyond_cores);
+    }
+    let plots = report::plots(&report);
+    let plot = plots.iter().find(|plot| plot.name == "speed-up-sum-of-squares-predicted").unwrap();
+    assert!(plot.title.contains("PREDICTED") && plot.svg.contains("no such cores"));
+    assert!(!plot.svg.contains("NaN") && !plot.svg.contains("inf"));
+    let tables = report::markdown::render(&report, &plots);
+    assert!(tables.contains("speed-up with more workers, PREDICTED by laws"));
+    // With one and two workers both laws are refused, and nothing is foretold.
+    let refused = eight_cores(&[1, 2]);
+    assert!(refused.experiments[0].scaling.iter().all(|finding| finding.predicted.is_empty()));
+    assert!(report::plots(&refused).iter().all(|plot| !plot.name.contains("predicted")));
+}
+
+#[test]
 fn a_sweep_that_cannot_tell_the_costs_refuses_with_the_reason_and_draws_nothing() {
     let mut sweep = Synthetic::new(1);
     sweep.granularity();
