@@ -11,6 +11,7 @@ use harness::{
     record::{BlockRecord, Failure, StopReason},
 };
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use stats::precision::Precision;
 
 use crate::{plan::PlannedBlock, printing};
 
@@ -108,7 +109,12 @@ impl Progress {
     }
 
     /// The block is done.
-    pub(crate) fn leave(&mut self, block: &BlockRecord, reason: StopReason) {
+    pub(crate) fn leave(
+        &mut self,
+        block: &BlockRecord,
+        reason: StopReason,
+        reached: Option<Precision>,
+    ) {
         self.done_weight += self.current.weight;
         self.current.weight = 0.0;
         self.advance(0.0);
@@ -123,6 +129,9 @@ impl Progress {
             begun.elapsed().as_secs_f64(),
             in_words(reason),
         );
+        if let Some(widest) = reached.and_then(|reached| reached.widest) {
+            line.push_str(&format!(", ±{:.1} %", 100.0 * widest));
+        }
         for (count, what) in [(contaminated, "contaminated"), (failed, "failed")] {
             if count > 0 {
                 line.push_str(&format!("; {count} {what}"));

@@ -249,4 +249,8 @@ pub struct BlockEndRecord {
     pub block: String,
     /// Why it ended.
     pub reason: StopReason,
+    /// Relative half-width at which its intervals were narrow enough; absent in
+    /// records from before it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision_asked: Option<f64>,
 }

@@ -23,6 +23,9 @@ pub fn render(report: &Report, plots: &[Plot]) -> String {
             page += &format!("\n*{}*\n", escape(question));
         }
         page += &items(&experiment.verdicts);
+        if let Some(stopping) = tables::stopping(experiment) {
+            page += &format!("\n{}\n", escape(&stopping));
+        }
         for plot in plots.iter().filter(|plot| plot.experiment == experiment.name) {
             page += &format!("\n![{}]({})\n", escape(&plot.title), plot.path());
         }

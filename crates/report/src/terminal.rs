@@ -110,6 +110,9 @@ impl Page {
             self.text.push('\n');
             self.table(table);
         }
+        if let Some(stopping) = tables::stopping(experiment) {
+            self.paragraph(&stopping, Style::Faint);
+        }
     }
 
     fn table(&mut self, table: &Table) {

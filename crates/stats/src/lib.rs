@@ -11,6 +11,7 @@
 //!   points cannot identify them.
 //! - [`simulation`]: what dispatch costs do at worker counts beyond the cores.
 //! - [`change_points()`]: where a series of figures leaves its level.
+//! - [`precision`]: how narrow the intervals of several figures are.
 //! - [`sensitivity`]: how many rounds a comparison needs.
 //! - [`metg()`], [`break_even()`]: where a curve crosses a threshold for good.
 //!
@@ -34,6 +35,7 @@ mod linear;
 pub mod metg;
 pub mod order;
 pub mod paired;
+pub mod precision;
 pub mod proportion;
 pub mod quantile;
 pub mod scaling;

@@ -10,11 +10,11 @@ use harness::{
         Validity,
     },
 };
-use stats::BalancedOrder;
+use stats::{BalancedOrder, precision::Precision};
 
 use super::{
     Bench, Stop,
-    budget::Slice,
+    budget::{self, Costs, Left, Slice},
     cast::{Cast, Loss},
     history::History,
     precision,
@@ -44,15 +44,18 @@ pub(super) fn measure(
         ),
         history,
         slice: Slice::starting_now(length),
+        costs: Costs::default(),
         losses: Vec::new(),
         bench,
     };
     let reason = run.take_all_lives()?;
     run.record_losses_alone()?;
-    let end = BlockEndRecord { block: block.block.clone(), reason };
+    let reached = run.precision();
+    let precision_asked = Some(bench.config.precision);
+    let end = BlockEndRecord { block: block.block.clone(), reason, precision_asked };
     bench.journal.append(&[Record::BlockEnd(end)])?;
     bench.journal.sync()?;
-    bench.progress.leave(block, reason);
+    bench.progress.leave(block, reason, reached);
     Ok(())
 }
 
@@ -63,8 +66,22 @@ struct BlockRun<'a, 'b> {
     order: BalancedOrder,
     history: History,
     slice: Slice,
+    costs: Costs,
     /// Failures that no round has recorded yet.
     losses: Vec<Loss>,
+}
+
+/// On how many incarnations a block spends its time.
+#[derive(Clone, Copy)]
+struct LifePlan {
+    /// So many are taken in any case: those of the config, as far as they fit.
+    least: u32,
+    /// So many are meant to be taken.
+    lives: u32,
+    /// When the present one makes room, counted from the beginning of the slice.
+    ends: Duration,
+    /// The same in rounds that count, of all incarnations.
+    clean_rounds: u32,
 }
 
 /// Why an incarnation had no more rounds.
@@ -84,22 +101,42 @@ impl BlockRun<'_, '_> {
             // must not try what does not fit.
             self.record_losses_alone()?;
         }
-        let mut lives = self.bench.config.incarnations;
+        let wanted = self.bench.config.incarnations;
+        let mut plan =
+            LifePlan { least: wanted, lives: wanted, ends: Duration::ZERO, clean_rounds: 0 };
         for life in 0.. {
             if self.live().next().is_none() {
                 return Ok(StopReason::AllFailed);
             }
-            match self.live_once(life, &mut lives)? {
+            plan.lives = life + self.split_what_is_left(life, plan);
+            if plan.lives == life {
+                return Ok(StopReason::TimeBudget);
+            }
+            plan.ends = self.slice.share_ends(plan.lives - life);
+            plan.clean_rounds = self.share_of_rounds(plan.lives - life);
+            match self.live_once(life, &mut plan)? {
                 LifeEnd::Block(reason) => return Ok(reason),
-                LifeEnd::NextLife if life + 1 >= lives => return Ok(StopReason::TimeBudget),
+                LifeEnd::NextLife if life + 1 >= plan.lives => return Ok(StopReason::TimeBudget),
                 LifeEnd::NextLife => {}
             }
         }
         Ok(StopReason::TimeBudget)
     }
 
+    /// How many lives there are to be now that `life` of them are over: more than are
+    /// left of the least if that narrows the widest interval, and there is time.
+    fn split_what_is_left(&self, life: u32, plan: LifePlan) -> u32 {
+        let least = plan.least.saturating_sub(life);
+        if life < budget::LIVES_BEFORE_SPLIT {
+            return least;
+        }
+        let shares = self.precision().and_then(|p| precision::shares(&self.history, p.widest_at));
+        let left = Left { time: self.slice.left(), rounds: self.rounds_left() };
+        shares.map_or(least, |shares| budget::lives_left(left, self.costs, shares, least))
+    }
+
     /// One incarnation: its runners are started, take their rounds and end.
-    fn live_once(&mut self, life: u32, lives: &mut u32) -> Result<LifeEnd, Stop> {
+    fn live_once(&mut self, life: u32, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
         let begun = Instant::now();
         let incarnation = self.history.next_incarnation;
         let saturating = self
@@ -117,7 +154,8 @@ impl BlockRun<'_, '_> {
             wanted.into_iter(),
         )?;
         self.note(losses);
-        let rounds = self.rounds(&mut cast, &mut observer, incarnation, life, lives, begun);
+        let rounds_before = self.costs.rounds;
+        let rounds = self.rounds(&mut cast, &mut observer, incarnation, life, plan, begun);
         let end = match rounds {
             Ok(end) => end,
             Err(stop) => {
@@ -131,6 +169,8 @@ impl BlockRun<'_, '_> {
         let records: Vec<Record> = records.into_iter().map(Record::Incarnation).collect();
         self.bench.journal.append(&records)?;
         self.history.next_incarnation = incarnation + 1;
+        self.costs.lives += 1;
+        self.costs.set_up += begun.elapsed().saturating_sub(self.costs.rounds - rounds_before);
         Ok(end)
     }
 
@@ -140,7 +180,7 @@ impl BlockRun<'_, '_> {
         observer: &mut Observer,
         incarnation: u32,
         life: u32,
-        lives: &mut u32,
+        plan: &mut LifePlan,
         begun: Instant,
     ) -> Result<LifeEnd, Stop> {
         let losses = cast.warm_up(&self.order.round(self.history.next_round))?;
@@ -148,13 +188,19 @@ impl BlockRun<'_, '_> {
         let set_up = begun.elapsed();
         for taken in 1.. {
             let round_begun = Instant::now();
+            let clean_before = self.history.clean_rounds();
             self.round(cast, observer, incarnation)?;
             let round = round_begun.elapsed();
+            self.costs.rounds += round;
+            self.costs.clean_rounds += self.history.clean_rounds() - clean_before;
             self.bench.progress.advance(self.slice.spent());
             if taken == 1 && life == 0 {
-                *lives = self.slice.incarnations(self.bench.config.incarnations, set_up, round);
+                plan.least = self.slice.incarnations(self.bench.config.incarnations, set_up, round);
+                plan.lives = plan.least;
+                plan.ends = self.slice.first_share_ends(plan.lives);
+                plan.clean_rounds = self.share_of_rounds(plan.lives);
             }
-            if let Some(end) = self.end_of_life(taken, life, *lives, round) {
+            if let Some(end) = self.end_of_life(taken, life, *plan, round) {
                 return Ok(end);
             }
         }
@@ -197,7 +243,13 @@ impl BlockRun<'_, '_> {
         Ok(self.bench.journal.append(&[Record::Round(record)])?)
     }
 
-    fn end_of_life(&self, taken: u32, life: u32, lives: u32, round: Duration) -> Option<LifeEnd> {
+    fn end_of_life(
+        &self,
+        taken: u32,
+        life: u32,
+        plan: LifePlan,
+        round: Duration,
+    ) -> Option<LifeEnd> {
         let config = self.bench.config;
         if self.live().next().is_none() {
             return Some(LifeEnd::Block(StopReason::AllFailed));
@@ -206,30 +258,38 @@ impl BlockRun<'_, '_> {
         if clean >= config.max_rounds {
             return Some(LifeEnd::Block(StopReason::MaxRounds));
         }
-        let last = life + 1 >= lives;
         if taken.is_multiple_of(ROUNDS_BETWEEN_INTERVALS) && self.is_precise() {
             // The luck of one incarnation is not precision: the others are
             // heard as well, if only briefly.
-            return Some(if last {
+            return Some(if life + 1 >= plan.least {
                 LifeEnd::Block(StopReason::Precise)
             } else {
                 LifeEnd::NextLife
             });
         }
-        let share = config.max_rounds.div_ceil(lives.max(1));
-        if !last && clean >= share.saturating_mul(life + 1) {
-            return Some(LifeEnd::NextLife);
-        }
-        if !self.slice.has_room(life, lives, round) {
-            return Some(LifeEnd::NextLife);
-        }
-        None
+        let last = life + 1 >= plan.lives;
+        let has_its_rounds = !last && clean >= plan.clean_rounds;
+        let has_room = self.slice.has_room(plan.ends, round);
+        (has_its_rounds || !has_room).then_some(LifeEnd::NextLife)
+    }
+
+    /// How many clean rounds there are when the next of `lives` incarnations has had
+    /// as many as each of the others.
+    fn share_of_rounds(&self, lives: u32) -> u32 {
+        self.history.clean_rounds() + self.rounds_left().div_ceil(lives.max(1))
+    }
+
+    fn rounds_left(&self) -> u32 {
+        self.bench.config.max_rounds.saturating_sub(self.history.clean_rounds())
     }
 
     fn is_precise(&self) -> bool {
-        let config = self.bench.config;
+        self.precision().is_some_and(|reached| reached.is_within(self.bench.config.precision))
+    }
+
+    fn precision(&self) -> Option<Precision> {
         let configurations = self.block.configurations.len();
-        precision::reached(&self.history, configurations, config.precision, config.seed)
+        precision::reached(&self.history, configurations, self.bench.config.seed)
     }
 
     /// Configurations that have not failed.

@@ -1,20 +1,39 @@
-//! Whether every interval of a block is as narrow as was asked.
+//! How narrow the intervals of a block are, and where the variance behind them lies.
+
+use stats::{
+    paired::{VarianceShares, variance},
+    precision::Precision,
+};
 
 use super::history::{CleanRound, History};
 
-/// Whether the relative half-width of every live configuration's speed-up is
-/// at most `precision`; of its time, if the baseline has none.
-pub(super) fn reached(history: &History, configurations: usize, precision: f64, seed: u64) -> bool {
-    let live = (0..configurations).filter(|index| !history.failed.contains(index));
-    let baseline_lives = !history.failed.contains(&0);
-    let mut live = live.filter(|&index| !baseline_lives || index != 0).peekable();
-    live.peek().is_some()
-        && live.all(|index| {
-            let groups = groups(&history.clean, |round| figure(round, index, baseline_lives));
-            stats::median_with_interval(&groups, seed)
-                .and_then(|estimate| estimate.relative_half_width())
-                .is_some_and(|half_width| half_width <= precision)
-        })
+/// The precision of every live configuration's speed-up; of its time, if the
+/// baseline has none. `widest_at` is the configuration's index. `None` if nothing
+/// lives that has a figure.
+pub(super) fn reached(history: &History, configurations: usize, seed: u64) -> Option<Precision> {
+    let over_baseline = has_baseline(history);
+    let first = usize::from(over_baseline);
+    let judged: Vec<usize> =
+        (first..configurations).filter(|index| !history.failed.contains(index)).collect();
+    let estimate = |&index: &usize| {
+        let groups = groups(&history.clean, |round| figure(round, index, over_baseline));
+        stats::median_with_interval(&groups, seed)
+    };
+    let estimates: Vec<_> = judged.iter().map(estimate).collect();
+    let precision = Precision::of(&estimates)?;
+    Some(Precision { widest_at: judged[precision.widest_at], ..precision })
+}
+
+/// Where the variance of a configuration's logarithms lies: between incarnations
+/// or within them. `None` until two incarnations have rounds.
+pub(super) fn shares(history: &History, configuration: usize) -> Option<VarianceShares> {
+    let over_baseline = has_baseline(history);
+    let figure = |round: &CleanRound| figure(round, configuration, over_baseline).map(f64::ln);
+    variance(&groups(&history.clean, figure))
+}
+
+fn has_baseline(history: &History) -> bool {
+    !history.failed.contains(&0)
 }
 
 /// The speed-up over the baseline in this round, or the time.
@@ -46,17 +65,31 @@ mod tests {
     #[test]
     fn steady_ratios_are_precise_even_if_the_machine_drifts() {
         let drifting = history(|i| vec![Some(2_000 + 100 * i), Some(1_000 + 50 * i)]);
-        assert!(reached(&drifting, 2, 0.01, 1));
+        assert!(reached(&drifting, 2, 1).is_some_and(|precision| precision.is_within(0.01)));
     }
 
     #[test]
     fn scattered_ratios_are_not_precise() {
         let scattered = history(|i| vec![Some(2_000), Some(500 + 997 * i % 1_500)]);
-        assert!(!reached(&scattered, 2, 0.01, 1));
+        let precision = reached(&scattered, 2, 1).expect("there are figures");
+        assert!(!precision.is_within(0.01) && precision.widest_at == 1, "{precision:?}");
     }
 
     #[test]
     fn nothing_is_precise_before_there_are_rounds() {
-        assert!(!reached(&History::default(), 2, 1.0, 1));
+        let precision = reached(&History::default(), 2, 1).expect("one is to be judged");
+        assert!(!precision.is_within(1.0) && precision.without == 1);
+    }
+
+    #[test]
+    fn variance_is_found_where_it_lies() {
+        // Incarnations differ by a tenth, rounds by a thousandth; and the reverse.
+        let lucky =
+            history(|i| vec![Some(2_000_000), Some(1_000_000 + 100_000 * (i / 10) + i % 2)]);
+        let shares_of = |history| shares(&history, 1).expect("two incarnations");
+        let found = shares_of(lucky);
+        assert!(found.between > 100.0 * found.within, "{found:?}");
+        let noisy = history(|i| vec![Some(2_000_000), Some(1_000_000 + 100_000 * (i % 2))]);
+        assert_eq!(shares_of(noisy).between, 0.0);
     }
 }

@@ -133,7 +133,11 @@ mod tests {
     use harness::record::{BlockEndRecord, StopReason};
 
     fn end(block: &str) -> Record {
-        Record::BlockEnd(BlockEndRecord { block: block.to_owned(), reason: StopReason::Precise })
+        Record::BlockEnd(BlockEndRecord {
+            block: block.to_owned(),
+            reason: StopReason::Precise,
+            precision_asked: Some(0.02),
+        })
     }
 
     #[test]

@@ -14,9 +14,10 @@ mod standing;
 mod verdicts;
 
 use harness::record::Record;
+use stats::{Estimate, precision::Precision};
 
 use crate::{
-    model::{Block, Experiment, ReasonCount, Report, SCHEMA_VERSION},
+    model::{Block, Cell, Experiment, ReasonCount, Report, SCHEMA_VERSION},
     sweep::SweepData,
 };
 
@@ -94,6 +95,7 @@ fn experiment(
 
 fn block(samples: &BlockSamples<'_>, seed: u64) -> Block {
     let job = samples.record.job;
+    let cells = cells::all(samples, seed);
     Block {
         block: samples.record.block.clone(),
         job,
@@ -103,8 +105,38 @@ fn block(samples: &BlockSamples<'_>, seed: u64) -> Block {
         contaminated_rounds: samples.rounds.iter().filter(|round| round.contaminated).count(),
         contamination: reasons(samples),
         stop: samples.stop,
-        cells: cells::all(samples, seed),
+        incarnations: lives(samples),
+        precision_asked: samples.precision_asked,
+        precision: precision(&cells),
+        cells,
     }
+}
+
+fn lives(samples: &BlockSamples<'_>) -> usize {
+    let mut lives: Vec<u32> = samples.rounds.iter().map(|round| round.incarnation).collect();
+    lives.sort_unstable();
+    lives.dedup();
+    lives.len()
+}
+
+/// Of the figures that are compared: with a baseline, not its own.
+fn precision(cells: &[Cell]) -> Option<Precision> {
+    let has_baseline = cells.iter().any(|cell| figures_of(cell, true).is_some());
+    let judged: Vec<(usize, Option<Estimate>)> = cells
+        .iter()
+        .enumerate()
+        .filter(|(_, cell)| cell.figures().is_some())
+        .filter(|(_, cell)| !(has_baseline && cell.configuration.strategy.is_serial()))
+        .map(|(place, cell)| (place, figures_of(cell, has_baseline)))
+        .collect();
+    let estimates: Vec<Option<Estimate>> = judged.iter().map(|(_, estimate)| *estimate).collect();
+    let precision = Precision::of(&estimates)?;
+    Some(Precision { widest_at: judged[precision.widest_at].0, ..precision })
+}
+
+fn figures_of(cell: &Cell, speed_up: bool) -> Option<Estimate> {
+    let figures = cell.figures()?;
+    if speed_up { figures.speed_up } else { figures.phases.cold_ns.or(figures.phases.run_ns) }
 }
 
 fn reasons(samples: &BlockSamples<'_>) -> Vec<ReasonCount> {

@@ -16,6 +16,7 @@ pub(crate) struct BlockSamples<'a> {
     /// Reasons of all contaminated rounds, with repetitions.
     pub(crate) contamination: Vec<&'a str>,
     pub(crate) stop: Option<StopReason>,
+    pub(crate) precision_asked: Option<f64>,
 }
 
 /// One round; `outcomes` has a place for each configuration of the block.
@@ -50,6 +51,7 @@ pub(crate) fn collect(records: &[Record]) -> Vec<BlockSamples<'_>> {
             Record::BlockEnd(record) => {
                 if let Some(block) = find(&mut blocks, &record.block) {
                     block.stop = Some(record.reason);
+                    block.precision_asked = record.precision_asked;
                 }
             }
         }
@@ -65,7 +67,7 @@ fn find<'a, 'b>(blocks: &'a mut [BlockSamples<'b>], id: &str) -> Option<&'a mut 
 impl<'a> BlockSamples<'a> {
     fn new(record: &'a BlockRecord) -> Self {
         let (rounds, incarnations, contamination) = (Vec::new(), Vec::new(), Vec::new());
-        Self { record, rounds, incarnations, contamination, stop: None }
+        Self { record, rounds, incarnations, contamination, stop: None, precision_asked: None }
     }
 
     fn add_round(&mut self, record: &'a RoundRecord) {

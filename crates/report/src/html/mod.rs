@@ -80,6 +80,9 @@ fn section(index: usize, experiment: &Experiment, plots: &[Plot]) -> Markup {
                     li { (prose(verdict)) }
                 }
             }
+            @if let Some(stopping) = tables::stopping(experiment) {
+                p.note { (prose(&stopping)) }
+            }
             @for plot in plots.iter().filter(|plot| plot.experiment == experiment.name) {
                 figure tabindex="0" {
                     // Drawn by this crate, which escapes every text in it.

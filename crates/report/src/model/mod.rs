@@ -14,6 +14,7 @@ use harness::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stats::precision::Precision;
 
 pub use cell::{Cell, Counts, Figures, Outcome, Phases, ResourceFigures, Spread};
 pub use findings::{
@@ -99,6 +100,15 @@ pub struct Block {
     pub contamination: Vec<ReasonCount>,
     /// Why it has no more rounds; absent if it was interrupted.
     pub stop: Option<StopReason>,
+    /// Lives of its runners that have rounds.
+    pub incarnations: usize,
+    /// Relative half-width at which its intervals were narrow enough, if the
+    /// records tell.
+    pub precision_asked: Option<f64>,
+    /// What was reached: the speed-ups' half-widths, or the times' in a block
+    /// without a baseline. `widest_at` is an index into `cells`. Absent if nothing was
+    /// measured.
+    pub precision: Option<Precision>,
     /// One for each configuration.
     pub cells: Vec<Cell>,
 }

@@ -59,10 +59,19 @@ pub(super) fn rounds(experiment: &Experiment) -> Table {
     let heading = |title: &str, right| Column { title: title.to_owned(), right, spare: false };
     Table {
         title: format!("{}: how it was measured", experiment.name),
-        notes: vec!["A round samples every configuration of a block once.".to_owned()],
+        notes: vec![
+            "A round samples every configuration of a block once. lives: times that its runners \
+             were started. widest, median: half-widths of the intervals of its speed-ups (of its \
+             times, if it has no baseline); asked: where it would have ended."
+                .to_owned(),
+        ],
         columns: vec![
             heading("block", false),
             heading("rounds", true),
+            heading("lives", true),
+            heading("widest", true),
+            heading("median", true),
+            heading("asked", true),
             heading("contaminated", true),
             heading("because of", false),
             heading("ended because", false),
@@ -77,20 +86,81 @@ fn rounds_row(block: &Block) -> Row {
     let reasons: Vec<String> =
         block.contamination.iter().map(|c| format!("{} ({})", c.reason, c.rounds)).collect();
     let reasons = if reasons.is_empty() { format::NONE.to_owned() } else { reasons.join("; ") };
-    let ended = match block.stop {
+    let ended = ended(block.stop);
+    let width = |width: Option<f64>| Entry::optional(width, half_width);
+    Row {
+        keys: vec![block.block.clone()],
+        values: Values::Entries(vec![
+            Entry::plain(block.rounds.to_string()),
+            Entry::plain(block.incarnations.to_string()),
+            Entry::plain(widest(block)),
+            width(block.precision.and_then(|precision| precision.median)),
+            width(block.precision_asked),
+            Entry::plain(block.contaminated_rounds.to_string()),
+            Entry::plain(reasons),
+            Entry::plain(ended),
+        ]),
+    }
+}
+
+/// In a sentence: why the blocks of an experiment ended, and how precise they are.
+pub(crate) fn stopping(experiment: &Experiment) -> Option<String> {
+    let blocks = &experiment.blocks;
+    let reasons = [
+        Some(StopReason::Precise),
+        Some(StopReason::TimeBudget),
+        Some(StopReason::MaxRounds),
+        Some(StopReason::AllFailed),
+        None,
+    ];
+    let counted =
+        reasons.map(|stop| (blocks.iter().filter(|b| b.stop == stop).count(), ended(stop)));
+    let ended: Vec<String> = counted
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(
+            |(count, why)| {
+                if blocks.len() == 1 { why.to_owned() } else { format!("{count} × {why}") }
+            },
+        )
+        .collect();
+    let medians: Vec<f64> = blocks.iter().filter_map(|b| b.precision?.median).collect();
+    let worst = blocks.iter().filter(|block| block.precision.is_some());
+    let worst = worst.max_by(|a, b| breadth(a).total_cmp(&breadth(b)))?;
+    let who = &worst.cells.get(worst.precision?.widest_at)?.configuration;
+    let several = if blocks.len() == 1 { "The block" } else { "Blocks" };
+    Some(format!(
+        "{several} ended because {}. Intervals: {} at the widest ({who}, {}), {} in the median.",
+        ended.join(", "),
+        widest(worst),
+        worst.block,
+        stats::median(&medians).map_or(format::NONE.to_owned(), half_width),
+    ))
+}
+
+fn breadth(block: &Block) -> f64 {
+    block.precision.and_then(|precision| precision.widest).unwrap_or(f64::INFINITY)
+}
+
+/// The widest half-width; a figure without an interval is wider than any.
+fn widest(block: &Block) -> String {
+    match block.precision {
+        None => format::NONE.to_owned(),
+        Some(precision) => precision.widest.map_or("too few".to_owned(), half_width),
+    }
+}
+
+/// `±2.0 %`.
+fn half_width(share: f64) -> String {
+    format!("±{}", format::percent(share))
+}
+
+fn ended(stop: Option<StopReason>) -> &'static str {
+    match stop {
         Some(StopReason::Precise) => "every interval is as narrow as asked",
         Some(StopReason::TimeBudget) => "its time was used up",
         Some(StopReason::MaxRounds) => "it had all its rounds",
         Some(StopReason::AllFailed) => "nothing could be measured",
         None => "it was interrupted",
-    };
-    Row {
-        keys: vec![block.block.clone()],
-        values: Values::Entries(vec![
-            Entry::plain(block.rounds.to_string()),
-            Entry::plain(block.contaminated_rounds.to_string()),
-            Entry::plain(reasons),
-            Entry::plain(ended),
-        ]),
     }
 }

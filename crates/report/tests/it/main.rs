@@ -7,6 +7,7 @@ mod history;
 mod page;
 mod predictions;
 mod schema;
+mod stopping;
 mod synthetic;
 mod terminal;
 mod verdicts;

@@ -205,7 +205,8 @@ impl Synthetic {
             self.round(&block, kind, job, round, incarnation, all, &luck);
         }
         let reason = StopReason::TimeBudget;
-        self.records.push(Record::BlockEnd(BlockEndRecord { block, reason }));
+        let precision_asked = Some(0.02);
+        self.records.push(Record::BlockEnd(BlockEndRecord { block, reason, precision_asked }));
     }
 
     fn lives(
