@@ -6,6 +6,7 @@
 pub(crate) mod figure;
 pub(crate) mod launch;
 mod lines;
+mod tally;
 
 use std::{
     io::Write,
@@ -24,6 +25,7 @@ use serde::de::DeserializeOwned;
 use crate::interrupt::{Interrupt, Interrupted};
 use launch::Process;
 use lines::Event;
+pub(crate) use tally::{Tally, own_cpu};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -72,6 +74,7 @@ pub(crate) struct Runner {
     deadline: Duration,
     interrupt: Interrupt,
     input: Option<Input>,
+    tally: Tally,
 }
 
 /// How often a waiting driver looks whether it was interrupted.
@@ -91,7 +94,8 @@ impl Runner {
         deadline: Duration,
         interrupt: Interrupt,
     ) -> Self {
-        Self { process, name: configuration.to_string(), deadline, interrupt, input: None }
+        let (name, tally) = (configuration.to_string(), Tally::default());
+        Self { process, name, deadline, interrupt, input: None, tally }
     }
 
     /// The process, whose id is also that of its group.
@@ -171,6 +175,11 @@ impl Runner {
         }
     }
 
+    /// What it was at work on since this was asked last.
+    pub(crate) fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
     /// Tells it to end, without waiting. [`ended`](Self::ended) waits.
     pub(crate) fn quit(&mut self) {
         // A runner that is gone already has done what it is told here.
@@ -189,9 +198,12 @@ impl Runner {
         self.interrupt.check()?;
         let asked = Instant::now();
         self.send(request, phase)?;
-        match self.receive(phase)? {
-            (Reply::Failed { kind, message }, _) => Err(Trouble::failed(kind, phase, message)),
-            (reply, at) => Ok((reply, at.saturating_duration_since(asked))),
+        let watch = tally::Watch::start(request);
+        let (reply, at) = self.receive(phase)?;
+        watch.stop(&mut self.tally);
+        match reply {
+            Reply::Failed { kind, message } => Err(Trouble::failed(kind, phase, message)),
+            reply => Ok((reply, at.saturating_duration_since(asked))),
         }
     }
 

@@ -153,6 +153,26 @@ pub struct RoundRecord {
     pub samples: Vec<Sample>,
     /// What else the machine did meanwhile.
     pub validity: Validity,
+    /// What the driver itself cost; absent if nobody was asked for anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<DriverCost>,
+}
+
+/// What the driver itself cost in a round, and since the one before in the same
+/// life of its runners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DriverCost {
+    /// Since the end of the round before, or of the warm-up.
+    pub elapsed_ns: u64,
+    /// Of that, while a runner was at work on a request.
+    pub at_work_ns: u64,
+    /// Of that, while it was at work on something that is timed.
+    pub timed_ns: u64,
+    /// Processor time of the driver from when it had sent a request for
+    /// something that is timed until it had the reply. That is more than what
+    /// it used within the runner's clock: it includes going to sleep and being
+    /// woken.
+    pub timed_cpu_ns: u64,
 }
 
 /// One timed run of one configuration, or why there is none.

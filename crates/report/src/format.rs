@@ -2,6 +2,8 @@
 
 use stats::Estimate;
 
+use crate::model::DriverShare;
+
 /// Stands where there is nothing to print; never for a failure.
 pub(crate) const NONE: &str = "–";
 
@@ -76,6 +78,16 @@ pub(crate) fn ratio_estimate(estimate: &Estimate) -> String {
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent.abs() < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+/// What the driver itself cost: `used 0.3 % of a core …`.
+pub(crate) fn driver_share(share: &DriverShare) -> String {
+    format!(
+        "used {} of a core while runners were timed; {} of the rounds\u{2019} time lay between \
+         requests",
+        percent(share.of_a_core_while_timed),
+        percent(share.between_requests)
+    )
 }
 
 /// A time with its interval: `1.23 µs (1.20–1.25 µs)`.

@@ -2,6 +2,7 @@
 
 use crate::{
     comparison::drawing::Sheet,
+    format,
     model::Report,
     plots::Plot,
     tables::{self, Table, Values},
@@ -32,6 +33,9 @@ pub fn render(report: &Report, plots: &[Plot]) -> String {
         for table in tables::of(experiment) {
             page += &render_table(&table);
         }
+    }
+    if let Some(share) = &report.driver {
+        page += &format!("\nThe driver itself {}.\n", format::driver_share(share));
     }
     page
 }

@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     comparison::drawing::Sheet,
+    format,
     model::{Experiment, Report},
     tables::{self, Entry, Row, Table, Tone, Values},
 };
@@ -32,6 +33,11 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     }
     for experiment in &report.experiments {
         page.experiment(experiment);
+    }
+    if let Some(share) = &report.driver {
+        page.text.push('\n');
+        let cost = format!("The driver itself {}.", format::driver_share(share));
+        page.paragraph(&cost, Style::Faint);
     }
     page.text
 }

@@ -6,8 +6,8 @@ use harness::{
     FailureKind,
     protocol::Phase,
     record::{
-        BlockEndRecord, BlockRecord, Failure, Outcome, Record, RoundRecord, Sample, StopReason,
-        Validity,
+        BlockEndRecord, BlockRecord, DriverCost, Failure, Outcome, Record, RoundRecord, Sample,
+        StopReason, Validity,
     },
 };
 use stats::{BalancedOrder, precision::Precision};
@@ -20,7 +20,7 @@ use super::{
     precision,
     validity::Observer,
 };
-use crate::{environment, plan, plan::PlannedBlock};
+use crate::{client::Tally, environment, plan, plan::PlannedBlock};
 
 /// Rounds between two looks at the intervals, which cost some milliseconds.
 const ROUNDS_BETWEEN_INTERVALS: u32 = 4;
@@ -82,6 +82,16 @@ struct LifePlan {
     ends: Duration,
     /// The same in rounds that count, of all incarnations.
     clean_rounds: u32,
+}
+
+fn cost(elapsed: Duration, tally: Tally) -> DriverCost {
+    let ns = |duration: Duration| duration.as_nanos() as u64;
+    DriverCost {
+        elapsed_ns: ns(elapsed),
+        at_work_ns: ns(tally.at_work),
+        timed_ns: ns(tally.timed),
+        timed_cpu_ns: ns(tally.timed_cpu),
+    }
 }
 
 /// Why an incarnation had no more rounds.
@@ -186,10 +196,12 @@ impl BlockRun<'_, '_> {
         let losses = cast.warm_up(&self.order.round(self.history.next_round))?;
         self.note(losses);
         let set_up = begun.elapsed();
+        cast.take_tally();
+        let mut since = Instant::now();
         for taken in 1.. {
             let round_begun = Instant::now();
             let clean_before = self.history.clean_rounds();
-            self.round(cast, observer, incarnation)?;
+            self.round(cast, observer, incarnation, &mut since)?;
             let round = round_begun.elapsed();
             self.costs.rounds += round;
             self.costs.clean_rounds += self.history.clean_rounds() - clean_before;
@@ -213,6 +225,7 @@ impl BlockRun<'_, '_> {
         cast: &mut Cast,
         observer: &mut Observer,
         incarnation: u32,
+        since: &mut Instant,
     ) -> Result<(), Stop> {
         // A contaminated round is repeated: the order counts those that count.
         let order = self.order.round(self.history.clean_rounds());
@@ -226,7 +239,9 @@ impl BlockRun<'_, '_> {
             }
         }
         let validity = observer.after_round(|| cast.trees());
-        self.write_round(incarnation, samples, validity)
+        let now = Instant::now();
+        let driver = cost(now - std::mem::replace(since, now), cast.take_tally());
+        self.write_round(incarnation, samples, validity, Some(driver))
     }
 
     fn write_round(
@@ -234,10 +249,11 @@ impl BlockRun<'_, '_> {
         incarnation: u32,
         samples: Vec<Sample>,
         validity: Validity,
+        driver: Option<DriverCost>,
     ) -> Result<(), Stop> {
         let round = self.history.next_round;
         let block = self.block.block.clone();
-        let record = RoundRecord { block, round, incarnation, samples, validity };
+        let record = RoundRecord { block, round, incarnation, samples, validity, driver };
         self.history.add(&record, self.block.configurations.len());
         self.bench.progress.round(!record.validity.contaminated.is_empty());
         Ok(self.bench.journal.append(&[Record::Round(record)])?)
@@ -339,6 +355,6 @@ impl BlockRun<'_, '_> {
             return Ok(());
         }
         let incarnation = self.history.next_incarnation;
-        self.write_round(incarnation, samples, Validity::default())
+        self.write_round(incarnation, samples, Validity::default(), None)
     }
 }

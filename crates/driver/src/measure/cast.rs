@@ -11,7 +11,7 @@ use super::{
     resources::{Census, Tree, difference},
     sample::{self, Nonces},
 };
-use crate::client::{Runner, Trouble, launch};
+use crate::client::{Runner, Tally, Trouble, launch};
 
 /// One runner and what is known of its life so far.
 struct Player {
@@ -100,6 +100,15 @@ impl Cast {
         let outcome = self.attempt(index, &mut losses, |player, job| player.sample(job, cold))?;
         let lost = losses.pop().map(|(_, failure)| Outcome::Failed(failure));
         Ok(outcome.or(lost))
+    }
+
+    /// What all runners were at work on since this was asked last.
+    pub(super) fn take_tally(&mut self) -> Tally {
+        let mut sum = Tally::default();
+        for player in self.players.iter_mut().flatten() {
+            sum += player.runner.take_tally();
+        }
+        sum
     }
 
     /// Every process of every runner.

@@ -108,6 +108,7 @@ mod tests {
             incarnation: 0,
             samples,
             validity,
+            driver: None,
         })
     }
 

@@ -123,11 +123,6 @@ pub(super) fn difference(before: &Resources, after: &Resources) -> Resources {
     }
 }
 
-/// Processor time of the driver itself, in nanoseconds.
-pub(super) fn own_cpu_ns() -> u64 {
-    cpu_clock_ns(std::process::id().cast_signed())
-}
-
 /// Processor time of all children of the driver that have ended and of theirs,
 /// in nanoseconds.
 pub(super) fn ended_children_ns() -> u64 {

@@ -14,6 +14,7 @@ use nix::{
 
 use super::resources::{self, Tree};
 use crate::{
+    client::own_cpu,
     config::ValidityLimits,
     environment::{cgroup, files::Machine},
 };
@@ -158,7 +159,7 @@ impl Observer {
             at: Instant::now(),
             cores: fs::read_to_string("/proc/stat")
                 .map_or_else(|_| CoreTimes::default(), |stat| core_times(&stat, &self.cores)),
-            own_ns: resources::own_cpu_ns() + own.cpu_ns(),
+            own_ns: own_cpu().as_nanos() as u64 + own.cpu_ns(),
             swapped_in: counter("/proc/vmstat", "pswpin "),
             throttled: cgroup::throttling(&Machine).map_or(0, |so_far| so_far.periods),
             pressure: counter("/proc/pressure/cpu", "some "),

@@ -13,11 +13,11 @@ pub(crate) mod samples;
 mod standing;
 mod verdicts;
 
-use harness::record::Record;
+use harness::record::{DriverCost, Record};
 use stats::{Estimate, precision::Precision};
 
 use crate::{
-    model::{Block, Cell, Experiment, ReasonCount, Report, SCHEMA_VERSION},
+    model::{Block, Cell, DriverShare, Experiment, ReasonCount, Report, SCHEMA_VERSION},
     sweep::SweepData,
 };
 
@@ -45,9 +45,27 @@ pub fn analyse(data: &SweepData) -> Report {
         seed,
         complete: blocks.iter().filter(|block| block.stop.is_some()).count() >= data.planned_blocks,
         environment: data.environment.clone(),
+        driver: driver_share(&data.records),
         config_toml: data.config_toml.clone(),
         experiments,
     }
+}
+
+/// `None` without rounds that tell.
+fn driver_share(records: &[Record]) -> Option<DriverShare> {
+    let costs: Vec<&DriverCost> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Round(round) => round.driver.as_ref(),
+            _ => None,
+        })
+        .collect();
+    let sum = |pick: fn(&DriverCost) -> u64| costs.iter().map(|cost| pick(cost)).sum::<u64>();
+    let (elapsed, timed) = (sum(|cost| cost.elapsed_ns), sum(|cost| cost.timed_ns));
+    (elapsed > 0 && timed > 0).then(|| DriverShare {
+        of_a_core_while_timed: sum(|cost| cost.timed_cpu_ns) as f64 / timed as f64,
+        between_requests: 1.0 - sum(|cost| cost.at_work_ns) as f64 / elapsed as f64,
+    })
 }
 
 /// Blocks that belong to one experiment, in order of first appearance.

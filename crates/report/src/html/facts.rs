@@ -27,6 +27,9 @@ pub(super) fn environment(report: &Report) -> Markup {
                 @for (name, fact) in facts(&report.environment) {
                     div { dt { (name) } dd { (fact) } }
                 }
+                @if let Some(share) = &report.driver {
+                    div { dt { "the driver itself" } dd { (format::driver_share(share)) } }
+                }
                 div { dt { "seed" } dd { (report.seed) } }
             }
             details {

@@ -45,10 +45,23 @@ pub struct Report {
     pub complete: bool,
     /// The machine and the build.
     pub environment: Environment,
+    /// What the driver itself cost; absent if that was not recorded.
+    #[serde(default)]
+    pub driver: Option<DriverShare>,
     /// The config as it was run.
     pub config_toml: String,
     /// In the order in which they were measured.
     pub experiments: Vec<Experiment>,
+}
+
+/// What the driver itself cost in all rounds together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DriverShare {
+    /// Processor time of the driver, as a share of one core, while runners were
+    /// at work on what is timed; to ask and to be answered is counted too.
+    pub of_a_core_while_timed: f64,
+    /// Share of the rounds' time in which no runner was at work on a request.
+    pub between_requests: f64,
 }
 
 /// All blocks that answer one question.

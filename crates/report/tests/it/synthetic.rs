@@ -8,8 +8,8 @@ use harness::{
     environment::Environment,
     protocol::Phase,
     record::{
-        BlockEndRecord, BlockRecord, ExperimentKind, Failure, IncarnationRecord, Outcome, Record,
-        Resources, RoundRecord, Sample, StopReason, SweepRecord, Validity,
+        BlockEndRecord, BlockRecord, DriverCost, ExperimentKind, Failure, IncarnationRecord,
+        Outcome, Record, Resources, RoundRecord, Sample, StopReason, SweepRecord, Validity,
     },
 };
 use rand::{RngExt, SeedableRng};
@@ -269,6 +269,12 @@ impl Synthetic {
             incarnation,
             samples,
             validity,
+            driver: Some(DriverCost {
+                elapsed_ns: 1_000_000,
+                at_work_ns: 970_000,
+                timed_ns: 800_000,
+                timed_cpu_ns: 2_000,
+            }),
         }));
     }
 
