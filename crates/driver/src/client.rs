@@ -1,17 +1,17 @@
 //! Runners as the driver sees them: started, asked, timed from outside, ended.
 //!
-//! [`Runner`] is one of them; [`launch`] starts its process and [`lines`]
+//! [`Runner`] is one of them; [`launch`] starts its process and [`events`]
 //! reads what it says.
 
+mod events;
 pub(crate) mod figure;
+mod last_words;
 pub(crate) mod launch;
-mod lines;
 mod tally;
 
 use std::{
     io::Write,
     num::NonZeroUsize,
-    sync::mpsc::RecvTimeoutError,
     time::{Duration, Instant},
 };
 
@@ -23,8 +23,8 @@ use harness::{
 use serde::de::DeserializeOwned;
 
 use crate::interrupt::{Interrupt, Interrupted};
+use events::{Event, Silence};
 use launch::Process;
-use lines::Event;
 pub(crate) use tally::{Tally, own_cpu};
 
 /// Why there is no answer.
@@ -226,7 +226,7 @@ impl Runner {
         loop {
             self.interrupt.check()?;
             let left = until.saturating_duration_since(Instant::now());
-            match self.process.output().recv_timeout(left.min(INTERRUPT_INTERVAL)) {
+            match self.process.output().next(left.min(INTERRUPT_INTERVAL)) {
                 Ok(Event::Line { text, at }) => {
                     return serde_json::from_str(&text)
                         .map(|message| (message, at))
@@ -238,13 +238,13 @@ impl Runner {
                         return Err(self.rubbish(phase, &noise.last));
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => {
+                Err(Silence::End) => {
                     return Err(self.crashed(phase, noise.into_last()));
                 }
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                Err(Silence::StillNothing) if left.is_zero() => {
                     return Err(self.silent(phase, noise.into_last()));
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(Silence::StillNothing) => {}
             }
         }
     }

@@ -1,16 +1,13 @@
 //! The process that measures one figure of the limits.
 
-use std::{
-    sync::mpsc::RecvTimeoutError,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use limits::{Figure, Line, Terms};
 
 use super::{
     INTERRUPT_INTERVAL, QUIT_GRACE,
+    events::{Event, Silence},
     launch::{self, Process},
-    lines::Event,
     shortened,
 };
 use crate::interrupt::{Interrupt, Interrupted};
@@ -30,13 +27,13 @@ pub(crate) fn measure(
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> Result<Said, Interrupted> {
-    let process = match launch::launch_figure(figure.name, terms) {
+    let mut process = match launch::launch_figure(figure.name, terms) {
         Ok(process) => process,
         Err(cause) => return Ok((Vec::new(), Some(format!("it cannot be started: {cause}")))),
     };
     let mut lines = Vec::new();
     loop {
-        match next(&process, deadline, interrupt)? {
+        match next(&mut process, deadline, interrupt)? {
             Ok(line) => {
                 let is_last = matches!(line, Line::Done | Line::NotMeasured { .. });
                 lines.push(line);
@@ -52,7 +49,7 @@ pub(crate) fn measure(
 
 /// The next line, or why there is none.
 fn next(
-    process: &Process,
+    process: &mut Process,
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> Result<Result<Line, String>, Interrupted> {
@@ -60,20 +57,20 @@ fn next(
     loop {
         interrupt.check()?;
         let left = until.saturating_duration_since(Instant::now());
-        match process.output().recv_timeout(left.min(INTERRUPT_INTERVAL)) {
+        match process.output().next(left.min(INTERRUPT_INTERVAL)) {
             Ok(Event::Line { text, .. }) => {
                 let rubbish = |_| format!("its process said `{}`", shortened(&text));
                 return Ok(serde_json::from_str(&text).map_err(rubbish));
             }
             // Whatever a peer prints is none of its lines.
             Ok(Event::Noise(_)) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(Err(end_of(process))),
-            Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+            Err(Silence::End) => return Ok(Err(end_of(process))),
+            Err(Silence::StillNothing) if left.is_zero() => {
                 let deadline = humantime::format_duration(deadline);
                 let words = process.last_words();
                 return Ok(Err(format!("its process was silent for {deadline}{words}")));
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(Silence::StillNothing) => {}
         }
     }
 }

@@ -4,8 +4,7 @@ use std::{
     io,
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::Receiver,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -20,11 +19,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{
-    Trouble,
-    lines::{Event, LastWords, read_events},
-    workers_variable,
-};
+use super::{Trouble, events::Events, last_words::LastWords, workers_variable};
 use crate::config::ExternalRunner;
 use limits::Terms;
 
@@ -40,7 +35,7 @@ const SELF: &str = "/proc/self/exe";
 pub(crate) struct Process {
     child: Child,
     input: Option<ChildStdin>,
-    output: Receiver<Event>,
+    output: Events<ChildStdout>,
     last_words: LastWords,
 }
 
@@ -133,7 +128,7 @@ impl Process {
         command.process_group(0);
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a pipe is missing");
-        let output = read_events(child.stdout.take().ok_or_else(missing)?);
+        let output = Events::of(child.stdout.take().ok_or_else(missing)?);
         let last_words = LastWords::listen(child.stderr.take().ok_or_else(missing)?);
         let input = child.stdin.take();
         Ok(Self { child, input, output, last_words })
@@ -151,8 +146,8 @@ impl Process {
         self.input = None;
     }
 
-    pub(super) const fn output(&self) -> &Receiver<Event> {
-        &self.output
+    pub(super) const fn output(&mut self) -> &mut Events<ChildStdout> {
+        &mut self.output
     }
 
     pub(super) fn last_words(&self) -> String {

@@ -1,62 +1,18 @@
-//! Reader threads: one for what a runner answers, one for what it complains.
+//! What a runner complains, read by a thread of its own.
 
 use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// What came out of a runner.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A line that may be a message.
-    Line {
-        /// Without the line feed.
-        text: String,
-        /// When its last byte had been read.
-        at: Instant,
-    },
-    /// A line that is not a JSON object.
-    Noise(String),
-}
-
-/// Longest line that is kept; the protocol's are below 200 bytes. The rest of
-/// a longer one counts as further lines.
+/// Longest line that is kept. The rest of a longer one counts as further lines.
 const MAX_LINE: u64 = 64 << 10;
-
-/// Lines read ahead of the driver. A runner that floods its output is held
-/// up by the full pipe and does not fill the driver's memory.
-const AHEAD: usize = 256;
 
 /// Last lines of standard error that are kept for messages.
 const LAST_WORDS: usize = 8;
-
-/// Reads `stream` line by line on a thread of its own until it ends, which
-/// disconnects the channel.
-pub(super) fn read_events(stream: impl Read + Send + 'static) -> Receiver<Event> {
-    let (sender, receiver) = sync_channel(AHEAD);
-    thread::spawn(move || forward(stream, &sender));
-    receiver
-}
-
-fn forward(stream: impl Read, sender: &SyncSender<Event>) {
-    let mut reader = BufReader::new(stream);
-    while let Some(text) = next_line(&mut reader) {
-        let at = Instant::now();
-        let event = match text.trim_start().starts_with('{') {
-            true => Event::Line { text, at },
-            false => Event::Noise(text),
-        };
-        if sender.send(event).is_err() {
-            break;
-        }
-    }
-}
 
 /// What a runner last wrote to standard error.
 #[derive(Clone, Debug, Default)]
@@ -126,30 +82,5 @@ fn next_line(reader: &mut impl BufRead) -> Option<String> {
     match reader.take(MAX_LINE).read_until(b'\n', &mut line) {
         Ok(0) | Err(_) => None,
         Ok(_) => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_and_noise_are_told_apart() {
-        let events = read_events(&b"running 1 test\n{\"reply\":\"loaded\"}\n\nlast"[..]);
-        let kinds: Vec<bool> =
-            events.iter().map(|event| matches!(event, Event::Line { .. })).collect();
-        assert_eq!(kinds, [false, true, false, false]);
-    }
-
-    #[test]
-    fn a_line_without_end_is_cut_and_does_not_fill_the_memory() {
-        let endless = std::io::repeat(b'x').take(3 * MAX_LINE);
-        let lengths: Vec<usize> = read_events(endless)
-            .iter()
-            .map(|event| match event {
-                Event::Noise(text) | Event::Line { text, .. } => text.len(),
-            })
-            .collect();
-        assert_eq!(lengths, [MAX_LINE as usize; 3]);
     }
 }
