@@ -28,6 +28,9 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// a few hundred microseconds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
+/// The same in looks: where there are many processes one takes longer.
+const LEAST_PAUSE: u32 = 30;
+
 /// Watches the machine during an incarnation.
 pub(crate) struct Observer {
     limits: ValidityLimits,
@@ -36,6 +39,8 @@ pub(crate) struct Observer {
     saturating: bool,
     cores: CpuSet,
     looks: VecDeque<Look>,
+    /// How long the last one took.
+    cost_of_look: Duration,
     verdict: Validity,
 }
 
@@ -131,6 +136,7 @@ impl Observer {
             saturating,
             cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
             looks: VecDeque::new(),
+            cost_of_look: Duration::ZERO,
             verdict: Validity::default(),
         };
         observer.looks.push_back(observer.look(&Tree::default()));
@@ -141,9 +147,12 @@ impl Observer {
     /// the processes whose time is the sweep's: a fork server, for one, is not
     /// there from the beginning.
     pub(crate) fn after_round(&mut self, own: impl FnOnce() -> Tree) -> Validity {
-        let newest = self.looks.back().map(|look| look.at.elapsed());
-        if newest.is_none_or(|age| age >= BETWEEN_LOOKS) {
+        let begun = Instant::now();
+        let newest = self.looks.back().map(|look| begun - look.at);
+        let pause = BETWEEN_LOOKS.max(LEAST_PAUSE * self.cost_of_look);
+        if newest.is_none_or(|age| age >= pause) {
             let now = self.look(&own());
+            self.cost_of_look = begun.elapsed();
             self.looks.push_back(now);
             // The oldest that is kept is the youngest beyond the window.
             while self.looks.len() > 2 && now.at - self.looks[1].at >= WINDOW {
