@@ -120,7 +120,7 @@ pub(crate) fn stopping(experiment: &Experiment) -> Option<String> {
         .filter(|(count, _)| *count > 0)
         .map(
             |(count, why)| {
-                if blocks.len() == 1 { why.to_owned() } else { format!("{count} × {why}") }
+                if blocks.len() == 1 { why.to_owned() } else { format!("{why} ({count})") }
             },
         )
         .collect();
@@ -128,9 +128,9 @@ pub(crate) fn stopping(experiment: &Experiment) -> Option<String> {
     let worst = blocks.iter().filter(|block| block.precision.is_some());
     let worst = worst.max_by(|a, b| breadth(a).total_cmp(&breadth(b)))?;
     let who = &worst.cells.get(worst.precision?.widest_at)?.configuration;
-    let several = if blocks.len() == 1 { "The block" } else { "Blocks" };
+    let several = if blocks.len() == 1 { "the block" } else { "blocks" };
     Some(format!(
-        "{several} ended because {}. Intervals: {} at the widest ({who}, {}), {} in the median.",
+        "Why {several} ended: {}. Intervals: {} at the widest ({who}, {}), {} in the median.",
         ended.join(", "),
         widest(worst),
         worst.block,

@@ -75,7 +75,7 @@ fn every_form_says_why_blocks_ended_and_what_was_reached() {
     let [page, tables] = [file("index.html"), file("tables.md")];
     let page = page.replace("<span class=\"whole\">", "").replace("</span>", "");
     for text in [&terminal, &page, &tables] {
-        for part in ["1 × every interval is as narrow as asked", "2 × its time was used up"] {
+        for part in ["every interval is as narrow as asked (1)", "its time was used up (2)"] {
             assert!(text.contains(part), "{part}");
         }
         assert!(text.contains("at the widest (") && text.contains("in the median."));
