@@ -84,6 +84,19 @@ struct LifePlan {
     clean_rounds: u32,
 }
 
+/// One incarnation of everybody.
+struct Life {
+    /// Counts from 0 in this run of the driver.
+    number: u32,
+    /// The same over all runs of a resumed sweep.
+    incarnation: u32,
+    begun: Instant,
+    cast: Cast,
+    observer: Observer,
+    /// When the last round, or the warm-up, was over.
+    since: Instant,
+}
+
 fn cost(elapsed: Duration, tally: Tally) -> DriverCost {
     let ns = |duration: Duration| duration.as_nanos() as u64;
     DriverCost {
@@ -146,7 +159,7 @@ impl BlockRun<'_, '_> {
     }
 
     /// One incarnation: its runners are started, take their rounds and end.
-    fn live_once(&mut self, life: u32, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
+    fn live_once(&mut self, number: u32, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
         let begun = Instant::now();
         let incarnation = self.history.next_incarnation;
         let saturating = self
@@ -154,9 +167,9 @@ impl BlockRun<'_, '_> {
             .configurations
             .iter()
             .any(|configuration| configuration.workers.get() >= self.block.available_cores);
-        let mut observer = Observer::begin(self.bench.config.validity, saturating);
+        let observer = Observer::begin(self.bench.config.validity, saturating);
         let wanted: Vec<usize> = self.live().collect();
-        let (mut cast, losses) = Cast::launch(
+        let (cast, losses) = Cast::launch(
             self.bench,
             self.block,
             self.block_index,
@@ -165,16 +178,16 @@ impl BlockRun<'_, '_> {
         )?;
         self.note(losses);
         let rounds_before = self.costs.rounds;
-        let rounds = self.rounds(&mut cast, &mut observer, incarnation, life, plan, begun);
-        let end = match rounds {
+        let mut life = Life { number, incarnation, begun, cast, observer, since: begun };
+        let end = match self.rounds(&mut life, plan) {
             Ok(end) => end,
             Err(stop) => {
-                let records = cast.abandon().into_iter().map(Record::Incarnation);
+                let records = life.cast.abandon().into_iter().map(Record::Incarnation);
                 self.bench.journal.append(&records.collect::<Vec<_>>())?;
                 return Err(stop);
             }
         };
-        let (records, losses) = cast.retire()?;
+        let (records, losses) = life.cast.retire()?;
         self.note(losses);
         let records: Vec<Record> = records.into_iter().map(Record::Incarnation).collect();
         self.bench.journal.append(&records)?;
@@ -184,35 +197,27 @@ impl BlockRun<'_, '_> {
         Ok(end)
     }
 
-    fn rounds(
-        &mut self,
-        cast: &mut Cast,
-        observer: &mut Observer,
-        incarnation: u32,
-        life: u32,
-        plan: &mut LifePlan,
-        begun: Instant,
-    ) -> Result<LifeEnd, Stop> {
-        let losses = cast.warm_up(&self.order.round(self.history.next_round))?;
+    fn rounds(&mut self, life: &mut Life, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
+        let losses = life.cast.warm_up(&self.order.round(self.history.next_round))?;
         self.note(losses);
-        let set_up = begun.elapsed();
-        cast.take_tally();
-        let mut since = Instant::now();
+        let set_up = life.begun.elapsed();
+        life.cast.take_tally();
+        life.since = Instant::now();
         for taken in 1.. {
             let round_begun = Instant::now();
             let clean_before = self.history.clean_rounds();
-            self.round(cast, observer, incarnation, &mut since)?;
+            self.round(life)?;
             let round = round_begun.elapsed();
             self.costs.rounds += round;
             self.costs.clean_rounds += self.history.clean_rounds() - clean_before;
             self.bench.progress.advance(self.slice.spent());
-            if taken == 1 && life == 0 {
+            if taken == 1 && life.number == 0 {
                 plan.least = self.slice.incarnations(self.bench.config.incarnations, set_up, round);
                 plan.lives = plan.least;
                 plan.ends = self.slice.first_share_ends(plan.lives);
                 plan.clean_rounds = self.share_of_rounds(plan.lives);
             }
-            if let Some(end) = self.end_of_life(taken, life, *plan, round) {
+            if let Some(end) = self.end_of_life(taken, life.number, *plan, round) {
                 return Ok(end);
             }
         }
@@ -220,28 +225,22 @@ impl BlockRun<'_, '_> {
     }
 
     /// Samples everybody once, in the balanced order, and writes it down.
-    fn round(
-        &mut self,
-        cast: &mut Cast,
-        observer: &mut Observer,
-        incarnation: u32,
-        since: &mut Instant,
-    ) -> Result<(), Stop> {
+    fn round(&mut self, life: &mut Life) -> Result<(), Stop> {
         // A contaminated round is repeated: the order counts those that count.
         let order = self.order.round(self.history.clean_rounds());
         let mut samples = self.lost_samples();
         for index in order {
-            if let Some(outcome) = cast.sample(index)? {
+            if let Some(outcome) = life.cast.sample(index)? {
                 if let Outcome::Failed(failure) = &outcome {
                     self.bench.progress.failed(&self.block.configurations[index], failure);
                 }
                 samples.push(Sample { configuration: index, outcome });
             }
         }
-        let validity = observer.after_round(|| cast.trees());
+        let validity = life.observer.after_round(|| life.cast.trees());
         let now = Instant::now();
-        let driver = cost(now - std::mem::replace(since, now), cast.take_tally());
-        self.write_round(incarnation, samples, validity, Some(driver))
+        let driver = cost(now - std::mem::replace(&mut life.since, now), life.cast.take_tally());
+        self.write_round(life.incarnation, samples, validity, Some(driver))
     }
 
     fn write_round(
