@@ -83,7 +83,7 @@ impl Config {
                 entry.parsed(parse_duration)
             })?,
             incarnations: or(&top, "incarnations", 6, |entry| small(&entry, 100))?,
-            precision: or(&top, "precision", 0.01, |entry| entry.number(0.0, 1.0))?,
+            precision: or(&top, "precision", 0.02, |entry| entry.number(0.0, 1.0))?,
             max_rounds: or(&top, "max_rounds", 200, |entry| small(&entry, 1_000_000))?,
             memory_share: or(&top, "memory_share", 0.5, |entry| entry.number(0.01, 0.95))?,
             validity: validity(&top)?,
