@@ -16,7 +16,8 @@ const FEWEST_LIVES: usize = 3;
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
     pub(crate) cell: Cell,
-    /// Head's time over base's; absent without rounds that count.
+    /// Head's time over base's; absent without rounds that count, and without an
+    /// interval if there are too few of them, or too few lives.
     pub(crate) ratio: Option<Estimate>,
     /// The interval of the sign test at the same level, which supposes nothing of
     /// how rounds scatter, but takes them for independent.
@@ -51,8 +52,12 @@ fn judge_cell(cell: Cell, terms: &Terms, level: f64) -> Judged {
     let sign = sign.map(|(low, high)| (low.exp(), high.exp()));
     let lives = cell.lives.iter().filter(|life| !life.is_empty()).count();
     let is_told = cell.failure.is_none() && cell.rounds() >= FEWEST_VALUES && lives >= FEWEST_LIVES;
-    let interval = ratio.and_then(|ratio| ratio.interval()).filter(|_| is_told);
-    let verdict = paired::verdict(interval, terms.margin);
+    // An interval that nothing may be concluded from would only mislead.
+    let ratio = ratio.map(|ratio| match is_told {
+        true => ratio,
+        false => Estimate::without_interval(ratio.value),
+    });
+    let verdict = paired::verdict(ratio.and_then(|ratio| ratio.interval()), terms.margin);
     Judged { cell, ratio, sign, verdict }
 }
 

@@ -14,7 +14,7 @@ use crate::scene::{End, Scene, end_of, send};
 const DRIVER: &str = env!("CARGO_BIN_EXE_driver");
 
 /// A few cells that are quickly run.
-const CONFIG: &str = "question = \"Slower?\"\ntime_budget = \"2s\"\nincarnations = 4\n\
+const CONFIG: &str = "question = \"Slower?\"\ntime_budget = \"3s\"\nincarnations = 8\n\
     [[experiment]]\nkind = \"speed-up\"\nquestion = \"?\"\nbackends = [\"threads\", \"shm-pool\"]\n\
     start_methods = [\"spawn\"]\nworkloads = [\"square\"]\nworkers = [2]\ntasks = 8\n\
     task_size = { square = 20000 }\n";
@@ -122,11 +122,11 @@ fn an_interrupted_duel_shows_nothing_and_leaves_nothing() {
 fn a_self_test_counts_alarms_of_equals_and_of_slow_ones() {
     let scene = Scene::new();
     let config = scene.config(CONFIG);
-    let arguments = ["selftest", "--duels", "1", "--slowed", "1", "--time", "1s", "--load"];
+    let arguments = ["selftest", "--duels", "1", "--slowed", "1", "--time", "3s", "--load"];
     let end = scene.run(&[&arguments[..], &["--slowdowns", "100", "--config", &config]].concat());
     assert!(matches!(end.code, Some(0 | 1)), "{end:?}");
     for part in
-        ["3 cells, 1 s each", "a load comes and goes", "equal  ", "100 % slower", "is found"]
+        ["3 cells, 3 s each", "a load comes and goes", "equal  ", "100 % slower", "is found"]
     {
         assert!(end.stdout.contains(part), "{part}: {}", end.stdout);
     }
