@@ -61,6 +61,20 @@ Exit codes:
   2    broken: something could not be measured, or the command line is not usable
   130  interrupted";
 
+const INSTRUCTIONS_HELP: &str = "\
+Examples:
+  driver instructions
+  driver instructions --base /tmp/base/driver --margin 1 --out counts
+  driver instructions --paths kernel
+
+Exit codes:
+  0    pass: everything that can be counted was, and no path executes more
+       instructions than base by more than the margin
+  1    regression: some path does
+  2    broken: nothing could be counted, or not what could be of base, or the
+       command line is not usable
+  3    inconclusive: valgrind is missing, or nothing can be compared with base";
+
 const SELFTEST_HELP: &str = "\
 Exit codes:
   0    false alarms and detection are as they are meant to be
@@ -152,6 +166,14 @@ pub(crate) enum Command {
     /// meets both. `driver compare` compares what was measured one after the other.
     #[command(long_flag = "duel", after_help = DUEL_HELP)]
     Duel(DuelArgs),
+    /// Counts the instructions of kernels and dispatch, a gate without noise.
+    ///
+    /// With valgrind, which is optional: kernels, the serial job loop and what both
+    /// pools do with a frame of tasks, so many times and twice as many. The
+    /// difference is the same number every time, whatever else the machine does. What
+    /// cannot be counted here, or varies, is a row that says so and gates nothing.
+    #[command(long_flag = "instructions", after_help = INSTRUCTIONS_HELP)]
+    Instructions(InstructionsArgs),
     /// Measures how often duels err on this machine, and what they can detect.
     ///
     /// Duels of this build with itself, which must not alarm, and with itself
@@ -170,6 +192,9 @@ pub(crate) enum Command {
     /// Keeps one core busy now and then.
     #[command(hide = true)]
     Load(LoadArgs),
+    /// Lists what instructions are counted of, or does one of these.
+    #[command(hide = true)]
+    Paths(PathsArgs),
     /// Runs a command whose whole process group ends with the driver.
     #[command(hide = true)]
     Exec(ExecArgs),
@@ -326,6 +351,46 @@ pub(crate) struct DuelArgs {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
+}
+
+/// Whose instructions are counted.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct InstructionsArgs {
+    /// A driver to compare with, e.g. built from the target branch.
+    #[arg(long, value_name = "BIN")]
+    pub(crate) base: Option<PathBuf>,
+
+    /// The driver that is counted; this one if none is given.
+    #[arg(long, value_name = "BIN")]
+    pub(crate) head: Option<PathBuf>,
+
+    /// By how many percent more instructions head may execute.
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_percent)]
+    pub(crate) margin: f64,
+
+    /// Counts only paths that have one of these in their name, e.g. `kernel`.
+    #[arg(long, value_name = "P,P,..", value_delimiter = ',')]
+    pub(crate) paths: Vec<String>,
+
+    /// Writes the counts to DIR: JSON, Markdown, annotations, and what trackers
+    /// of benchmarks read.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What is done, and how often.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PathsArgs {
+    /// One of the paths; without it, all are listed as JSON.
+    pub(crate) name: Option<String>,
+
+    /// How often.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) times: u64,
+
+    /// The driver's process: the path ends when it does.
+    #[arg(long)]
+    pub(crate) parent: Option<u32>,
 }
 
 /// How much a self-test measures.
@@ -512,7 +577,7 @@ mod tests {
 
     #[test]
     fn every_command_also_works_as_a_flag() {
-        for word in ["sweep", "table", "verify", "history", "doctor", "list"] {
+        for word in ["sweep", "table", "verify", "history", "doctor", "instructions", "list"] {
             let flag = &*format!("--{word}");
             let by_flag = Cli::try_parse_from(["driver", flag]).expect(flag);
             let by_word = Cli::try_parse_from(["driver", word]).expect(word);

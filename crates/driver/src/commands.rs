@@ -5,12 +5,15 @@ mod doctor;
 mod drawing;
 mod duel;
 mod exec;
+mod files;
 mod history;
+mod instructions;
 mod limits;
 mod limits_runner;
 mod list;
 mod load;
 mod measuring;
+mod paths;
 mod report;
 mod runner;
 mod selftest;
@@ -39,11 +42,13 @@ pub(crate) fn execute(command: Command) -> Result<ExitCode, Error> {
         Command::History(arguments) => history::execute(&arguments)?,
         Command::Doctor(arguments) => doctor::execute(arguments)?,
         Command::Duel(arguments) => duel::execute(&arguments)?,
+        Command::Instructions(arguments) => instructions::execute(&arguments)?,
         Command::Selftest(arguments) => selftest::execute(&arguments)?,
         Command::List => list::execute()?,
         Command::Runner(arguments) => runner::execute(arguments)?,
         Command::LimitsRunner(arguments) => limits_runner::execute(arguments)?,
         Command::Load(arguments) => load::execute(&arguments)?,
+        Command::Paths(arguments) => paths::execute(&arguments)?,
         Command::Exec(arguments) => return exec::execute(&arguments),
     };
     Ok(end.into())

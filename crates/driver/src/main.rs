@@ -16,6 +16,7 @@ mod doctor;
 mod duel;
 mod environment;
 mod error;
+mod instructions;
 mod interrupt;
 mod measure;
 mod outcome;
@@ -23,6 +24,7 @@ mod plan;
 mod printing;
 mod progress;
 mod storage;
+mod trackers;
 
 use std::process::ExitCode;
 

@@ -78,3 +78,6 @@ pub type Pool = multiproc::pool::Pool<Pipes>;
 
 /// A [`Pool`] in the making.
 pub type Builder = multiproc::pool::Builder<Pipes>;
+
+#[doc(hidden)]
+pub type Rehearsal = multiproc::pool::Rehearsal<Pipes>;

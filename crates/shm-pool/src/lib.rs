@@ -81,3 +81,6 @@ pub type Pool = multiproc::pool::Pool<SharedMemoryRings>;
 
 /// A [`Pool`] in the making.
 pub type Builder = multiproc::pool::Builder<SharedMemoryRings>;
+
+#[doc(hidden)]
+pub type Rehearsal = multiproc::pool::Rehearsal<SharedMemoryRings>;

@@ -1,11 +1,8 @@
 //! `driver duel`: two builds of the driver against each other.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use super::measuring;
+use super::{files::Files, measuring};
 use crate::{
     cli::DuelArgs,
     config::Config,
@@ -91,20 +88,12 @@ fn terms(arguments: &DuelArgs, config: &Config) -> Terms {
 }
 
 /// The files of a duel's folder.
-fn write(folder: &PathBuf, told: &Told<'_>) -> Result<(), Error> {
-    let refused = |cause| Error::System {
-        what: format!("cannot write to `{}`", folder.display()),
-        cause,
-        help: "choose a folder that can be written to with `--out`",
+fn write(folder: &Path, told: &Told<'_>) -> Result<(), Error> {
+    let files = Files {
+        json: ("duel.json", told.json()),
+        summary: told.markdown(),
+        annotations: told.annotations(),
+        figures: told.figures(),
     };
-    fs::create_dir_all(folder).map_err(refused)?;
-    let json = |value: serde_json::Value| format!("{value:#}\n");
-    let files = [
-        ("duel.json", json(told.json())),
-        ("summary.md", told.markdown()),
-        ("annotations.txt", told.annotations()),
-        ("bencher.json", json(told.bencher())),
-        ("github-action-benchmark.json", json(told.github_action_benchmark())),
-    ];
-    files.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text)).map_err(refused)
+    files.write(folder)
 }

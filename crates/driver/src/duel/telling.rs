@@ -7,6 +7,7 @@ use serde_json::json;
 use stats::paired::Verdict;
 
 use super::{Judged, Outcome, Terms};
+use crate::trackers::Figure;
 
 /// Everything about a duel that is told.
 #[derive(Clone, Debug)]
@@ -90,33 +91,19 @@ impl Told<'_> {
         })
     }
 
-    /// Bencher's metric format: a ratio a cell, with its interval.
-    pub(crate) fn bencher(&self) -> serde_json::Value {
-        let measures = self.judged.iter().filter_map(|one| {
+    /// A ratio a cell, with its interval, for trackers of benchmarks.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let figures = self.judged.iter().filter_map(|one| {
             let ratio = one.ratio?;
-            let mut value = json!({ "value": ratio.value });
-            if let Some((low, high)) = ratio.interval() {
-                value["lower_value"] = low.into();
-                value["upper_value"] = high.into();
-            }
-            Some((one.cell.name(), json!({ "head-over-base": value })))
+            Some(Figure {
+                name: one.cell.name(),
+                measure: "head-over-base",
+                unit: "× base".to_owned(),
+                value: ratio.value,
+                interval: ratio.interval(),
+            })
         });
-        serde_json::Value::Object(measures.collect())
-    }
-
-    /// What github-action-benchmark reads as `customSmallerIsBetter`.
-    pub(crate) fn github_action_benchmark(&self) -> serde_json::Value {
-        let entries = self.judged.iter().filter_map(|one| {
-            let ratio = one.ratio?;
-            let range = ratio.interval().map(|(low, high)| format!("{low:.4}–{high:.4}"));
-            Some(json!({
-                "name": one.cell.name(),
-                "unit": "× base",
-                "value": ratio.value,
-                "range": range,
-            }))
-        });
-        entries.collect()
+        figures.collect()
     }
 
     /// Lines that GitHub shows at the change.

@@ -8,6 +8,7 @@ mod duel;
 mod failures;
 mod fake_runner;
 mod history;
+mod instructions;
 mod interruption;
 mod limits;
 mod scene;

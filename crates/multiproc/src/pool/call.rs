@@ -200,9 +200,7 @@ impl<'p, T: Transport> Call<'p, T> {
         R: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(A) -> R + Copy + Send + 'static,
     {
-        let conclude =
-            |work| -> Box<dyn Any + Send> { Box::new(own::<Calls<A, R>>(work).into_results()) };
-        self.begin(f, calls, conclude)
+        self.begin(f, calls, results_of::<A, R>)
     }
 
     /// See [`Pool::map_outcomes`].
@@ -423,4 +421,13 @@ impl<T: Transport> Call<'_, T> {
         shared.abandon(job);
         ended
     }
+}
+
+/// What a map gives when all its tasks are over.
+pub(super) fn results_of<A, R>(work: Box<dyn Work>) -> Box<dyn Any + Send>
+where
+    A: Serialize + Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+{
+    Box::new(own::<Calls<A, R>>(work).into_results())
 }

@@ -26,6 +26,7 @@ mod outputs;
 mod pace;
 mod patience;
 mod plain;
+mod rehearsal;
 mod run;
 mod shared;
 mod star;
@@ -41,6 +42,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+#[doc(hidden)]
+pub use self::rehearsal::Rehearsal;
 use self::shared::Shared;
 pub use self::{
     async_result::AsyncResult,

@@ -91,18 +91,9 @@ pub(crate) fn serve<T: Transport>(inheritance: Inheritance) {
     }
     // Its streams end when this process does and not before: it may wait for
     // children of its own first, and would look like one that talks no more.
-    let mut worker = mem::ManuallyDrop::new(Worker {
-        inbox: Inbox::new(port),
-        outbox: Outbox::default(),
-        writes_at_once: orders.writes_at_once || T::Port::WRITES_ARE_CHEAP,
-        has_errands: T::HAS_ERRANDS,
-        status,
-        job: None,
-        executed: 0,
-        arguments: vec![0; MOST_RUN_BYTES].into(),
-        large_input: AlignedBytes::default(),
-        output: AlignedBytes::default(),
-    });
+    let mut worker = Worker::new(port, status, T::HAS_ERRANDS);
+    worker.writes_at_once |= orders.writes_at_once;
+    let mut worker = mem::ManuallyDrop::new(worker);
     let prepared = prepare(&orders, argument_descriptors);
     let is_prepared = prepared.is_ok();
     match prepared {
@@ -145,7 +136,8 @@ fn prepare(orders: &Orders, descriptors: Vec<OwnedFd>) -> Result<(), Failure> {
     hook.call(argument, descriptors)
 }
 
-struct Worker<P> {
+/// A worker's state between two requests.
+pub(super) struct Worker<P> {
     inbox: Inbox<P>,
     /// Replies that were not written yet.
     outbox: Outbox,
@@ -177,7 +169,27 @@ enum Body {
 }
 
 impl<P: Port> Worker<P> {
-    fn work(&mut self) -> io::Result<()> {
+    pub(super) fn new(port: P, status: &'static Status, has_errands: bool) -> Self {
+        Self {
+            inbox: Inbox::new(port),
+            outbox: Outbox::default(),
+            writes_at_once: P::WRITES_ARE_CHEAP,
+            has_errands,
+            status,
+            job: None,
+            executed: 0,
+            arguments: vec![0; MOST_RUN_BYTES].into(),
+            large_input: AlignedBytes::default(),
+            output: AlignedBytes::default(),
+        }
+    }
+
+    pub(super) fn port_mut(&mut self) -> &mut P {
+        &mut self.inbox.port
+    }
+
+    /// Does what it is asked for until it is to end, or the stream ends.
+    pub(super) fn work(&mut self) -> io::Result<()> {
         while let Some(header) = self.next_request()? {
             match header.kind {
                 request::JOB => self.job = Some(self.read_job(header.len)?),

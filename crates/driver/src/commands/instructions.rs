@@ -1,0 +1,118 @@
+//! `driver instructions`: a gate without noise.
+
+use std::path::{Path, PathBuf};
+
+use super::files::Files;
+use crate::{
+    cli::InstructionsArgs,
+    error::Error,
+    instructions::{self, Build, Counted, INSTALL, Outcome, Valgrind, count, paths, telling::Told},
+    outcome::End,
+    printing,
+};
+
+/// Counts this build, or another one, and compares it with base if there is one.
+///
+/// # Errors
+///
+/// If the arguments are not usable, or the folder cannot be written.
+pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
+    let head = match &arguments.head {
+        Some(path) => found(path, "--head")?,
+        None => this_build()?,
+    };
+    let base = arguments.base.as_deref().map(|path| found(path, "--base")).transpose()?;
+    check_names(&arguments.paths)?;
+    let valgrind = match Valgrind::find() {
+        Ok(valgrind) => valgrind,
+        Err(why) => {
+            printing::note(&format!("nothing is counted: {why}\nhelp: {INSTALL}"));
+            return Ok(End::Inconclusive);
+        }
+    };
+    let head = Build::ask(head).map_err(|why| {
+        Error::Argument(format!("head {why}\nhelp: name a newer driver with `--head`"))
+    })?;
+    let is_wanted = |name: &str| is_wanted(&arguments.paths, name);
+    let counted = count(&valgrind, &head, is_wanted);
+    let base = base.map(|base| count_base(&valgrind, base, &counted));
+    let margin = arguments.margin / 100.0;
+    let judged = instructions::judge(counted, base.as_deref(), margin);
+    let names = [&arguments.base, &arguments.head];
+    let names = names.map(|name| name.as_ref().map(|path| path.display().to_string()));
+    let told = Told {
+        judged: &judged,
+        margin,
+        builds: (names[0].as_deref(), names[1].as_deref().unwrap_or("this build")),
+        version: &valgrind.version,
+        instruction_set: &head.inventory.instruction_set,
+        outcome: Outcome::of(&judged),
+    };
+    printing::print(&told.text()).map_err(Error::output)?;
+    if let Some(folder) = &arguments.out {
+        write(folder, &told)?;
+    }
+    Ok(match told.outcome {
+        Outcome::Pass => End::Complete,
+        Outcome::Regression => End::SomeFailed,
+        Outcome::Inconclusive => End::Inconclusive,
+        Outcome::Broken => End::Usage,
+    })
+}
+
+/// The paths of head as far as base has them. A base that knows of none is a
+/// reason in the table, not an error: it is what it is.
+fn count_base(valgrind: &Valgrind, base: PathBuf, head: &[Counted]) -> Vec<Counted> {
+    match Build::ask(base) {
+        Ok(base) => count(valgrind, &base, |name| head.iter().any(|one| one.facts.name == name)),
+        Err(why) => head
+            .iter()
+            .map(|one| Counted { facts: one.facts.clone(), count: Err(why.clone()) })
+            .collect(),
+    }
+}
+
+fn found(path: &Path, flag: &str) -> Result<PathBuf, Error> {
+    path.canonicalize().map_err(|cause| {
+        Error::Argument(format!(
+            "`{flag} {}`: {cause}\nhelp: name a driver, e.g. `target/release/driver`",
+            path.display()
+        ))
+    })
+}
+
+/// By its name, which valgrind needs: `/proc/self/exe` would be valgrind's own.
+fn this_build() -> Result<PathBuf, Error> {
+    let named = std::env::current_exe().and_then(|path| path.canonicalize());
+    named.map_err(|cause| Error::System {
+        what: "cannot find this program's file".to_owned(),
+        cause,
+        help: "name it with `--head`",
+    })
+}
+
+fn is_wanted(wanted: &[String], name: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()))
+}
+
+fn check_names(wanted: &[String]) -> Result<(), Error> {
+    let names: Vec<&str> = paths::ALL.iter().map(|path| path.facts.name).collect();
+    let is_unknown = |part: &&String| !names.iter().any(|name| name.contains(part.as_str()));
+    match wanted.iter().find(is_unknown) {
+        None => Ok(()),
+        Some(part) => Err(Error::Argument(format!(
+            "`--paths {part}`: no path has that in its name\nhelp: choose among {}",
+            names.join(", ")
+        ))),
+    }
+}
+
+fn write(folder: &Path, told: &Told<'_>) -> Result<(), Error> {
+    let files = Files {
+        json: ("instructions.json", told.json()),
+        summary: told.markdown(),
+        annotations: told.annotations(),
+        figures: told.figures(),
+    };
+    files.write(folder)
+}

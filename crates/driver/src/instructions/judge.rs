@@ -1,0 +1,208 @@
+//! What the counts of two builds come to.
+
+use std::fmt;
+
+use super::{Count, Counted};
+
+/// A path of head beside that of base.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) head: Counted,
+    /// What base's costs or why nobody knows; absent if there is no base.
+    pub(crate) base: Option<Result<Count, String>>,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// There is nothing to compare it with.
+    Counted,
+    /// Neither more nor less than the margin.
+    Same,
+    /// More than the margin below base.
+    Less,
+    /// More than the margin above base.
+    More,
+    /// It costs something else each time: no gate.
+    Varies,
+    /// It cannot be counted here, in neither of the two.
+    NotCounted,
+    /// It could be counted of base, but not of head.
+    Lost,
+    /// Base has no such path, or it could not be counted there.
+    NoBase,
+}
+
+/// What all paths come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing costs more than base and the margin.
+    Pass,
+    /// Something does.
+    Regression,
+    /// Nothing could be compared.
+    Inconclusive,
+    /// Nothing could be counted of head, or not what could be of base.
+    Broken,
+}
+
+/// Each path of `head`, beside the one of `base` that counts the same, if there
+/// is a base; with a margin as a share.
+pub(crate) fn judge(head: Vec<Counted>, base: Option<&[Counted]>, margin: f64) -> Vec<Judged> {
+    let judge_one = |head: Counted| {
+        let base = base.map(|base| base_of(&head, base));
+        let verdict = verdict(&head, base.as_ref(), margin);
+        Judged { head, base, verdict }
+    };
+    head.into_iter().map(judge_one).collect()
+}
+
+fn base_of(head: &Counted, base: &[Counted]) -> Result<Count, String> {
+    let same =
+        |one: &&Counted| (&one.facts.name, &one.facts.unit) == (&head.facts.name, &head.facts.unit);
+    base.iter()
+        .find(same)
+        .map_or_else(|| Err("base has no such path".to_owned()), |one| one.count.clone())
+}
+
+fn verdict(head: &Counted, base: Option<&Result<Count, String>>, margin: f64) -> Verdict {
+    let (head, base) = match (&head.count, base) {
+        (Err(_), Some(Ok(_))) => return Verdict::Lost,
+        (Err(_), _) => return Verdict::NotCounted,
+        (Ok(head), None) if head.is_steady => return Verdict::Counted,
+        (Ok(_), None) => return Verdict::Varies,
+        (Ok(_), Some(Err(_))) => return Verdict::NoBase,
+        (Ok(head), Some(Ok(base))) => (head, base),
+    };
+    if !(head.is_steady && base.is_steady) {
+        return Verdict::Varies;
+    }
+    match head.each / base.each {
+        ratio if ratio > 1.0 + margin => Verdict::More,
+        ratio if ratio < 1.0 - margin => Verdict::Less,
+        _ => Verdict::Same,
+    }
+}
+
+impl Judged {
+    /// Head's over base's, where both are known.
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        let (head, base) = (self.head.count.as_ref().ok()?, self.base.as_ref()?.as_ref().ok()?);
+        Some(head.each / base.each)
+    }
+
+    /// Why there is no figure, where there is none.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match (&self.head.count, &self.base) {
+            (Err(why), _) => Some(why.clone()),
+            (Ok(_), Some(Err(why))) => Some(format!("base: {why}")),
+            _ => None,
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn of(judged: &[Judged]) -> Self {
+        let any = |wanted: &[Verdict]| judged.iter().any(|one| wanted.contains(&one.verdict));
+        if any(&[Verdict::Lost]) || judged.iter().all(|one| one.head.count.is_err()) {
+            Self::Broken
+        } else if any(&[Verdict::More]) {
+            Self::Regression
+        } else if any(&[Verdict::Same, Verdict::Less, Verdict::Counted]) {
+            Self::Pass
+        } else {
+            Self::Inconclusive
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Regression => "regression",
+            Self::Inconclusive => "inconclusive",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Counted => "exact",
+            Self::Same => "same",
+            Self::Less => "less",
+            Self::More => "more",
+            Self::Varies => "varies",
+            Self::NotCounted => "not here",
+            Self::Lost => "failed",
+            Self::NoBase => "no base",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::paths::Facts, *};
+
+    const STEADY: bool = true;
+
+    fn counted(name: &str, count: Option<(f64, bool)>) -> Counted {
+        let (name, unit) = (name.to_owned(), "task".to_owned());
+        let count = count.map(|(each, is_steady)| Count {
+            each,
+            is_steady,
+            instruction_set: String::new(),
+        });
+        let facts = Facts { name, unit, units: 1, times: 1 };
+        Counted { facts, count: count.ok_or_else(|| "no".to_owned()) }
+    }
+
+    fn verdicts(head: &[Counted], base: Option<&[Counted]>) -> (Vec<Verdict>, Outcome) {
+        let judged = judge(head.to_vec(), base, 0.01);
+        (judged.iter().map(|one| one.verdict).collect(), Outcome::of(&judged))
+    }
+
+    #[test]
+    fn more_than_the_margin_is_a_regression_and_less_is_none() {
+        let base = [counted("a", Some((100.0, STEADY)))];
+        for (each, verdict, outcome) in [
+            (101.0, Verdict::Same, Outcome::Pass),
+            (99.0, Verdict::Same, Outcome::Pass),
+            (101.1, Verdict::More, Outcome::Regression),
+            (98.9, Verdict::Less, Outcome::Pass),
+        ] {
+            let head = [counted("a", Some((each, STEADY)))];
+            assert_eq!(verdicts(&head, Some(&base)), (vec![verdict], outcome), "{each}");
+        }
+    }
+
+    #[test]
+    fn what_varies_is_no_gate() {
+        let steady = [counted("a", Some((100.0, STEADY)))];
+        let varying = [counted("a", Some((200.0, false)))];
+        let expected = (vec![Verdict::Varies], Outcome::Inconclusive);
+        assert_eq!(verdicts(&varying, Some(&steady)), expected);
+        assert_eq!(verdicts(&steady, Some(&varying)), expected);
+        assert_eq!(verdicts(&varying, None), expected);
+    }
+
+    #[test]
+    fn what_base_does_not_know_is_compared_with_nothing() {
+        let head = [counted("a", Some((100.0, STEADY))), counted("new", Some((1.0, STEADY)))];
+        let (known, outcome) = verdicts(&head, Some(&head[..1]));
+        assert_eq!((known, outcome), (vec![Verdict::Same, Verdict::NoBase], Outcome::Pass));
+        assert_eq!(verdicts(&head, Some(&[])).1, Outcome::Inconclusive);
+        assert_eq!(verdicts(&head, None).1, Outcome::Pass);
+    }
+
+    #[test]
+    fn what_cannot_be_counted_anywhere_is_a_row_and_what_head_alone_cannot_do_is_broken() {
+        let head = [counted("a", Some((100.0, STEADY))), counted("b", None)];
+        assert_eq!(verdicts(&head, Some(&head)).1, Outcome::Pass);
+        assert_eq!(verdicts(&head, None).1, Outcome::Pass);
+        let base = [head[0].clone(), counted("b", Some((1.0, STEADY)))];
+        let (known, outcome) = verdicts(&head, Some(&base));
+        assert_eq!((known, outcome), (vec![Verdict::Same, Verdict::Lost], Outcome::Broken));
+        assert_eq!(verdicts(&head[1..], None).1, Outcome::Broken);
+    }
+}
