@@ -1,6 +1,6 @@
 //! `history.html`: one self-contained page.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{
     CellTrend, History, Trend,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     comparison::drawing::timed_job,
-    html::{STYLE, table_box},
+    html::{document, table_box},
     tables::{Column, Entry, Row, Table, Values},
 };
 
@@ -19,37 +19,25 @@ const TRENDS: &str = include_str!("trends.css");
 pub(super) fn render(history: &History) -> String {
     let runs: usize = history.trends.iter().map(|trend| trend.runs.len()).sum();
     let headline = format!("History of {}", drawing::plural(runs, "sweep"));
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Manyhands: " (headline) }
-                style { (PreEscaped(STYLE)) (PreEscaped(TRENDS)) }
-            }
-            body {
-                header {
-                    p.brand { "Manyhands" }
-                    h1 { (headline) }
-                    p.detail { (drawing::found(history)) }
-                    nav aria-label="Identities" {
-                        @for trend in &history.trends {
-                            a href=(format!("#{}", trend.identity)) { (trend.identity) }
-                        }
-                    }
-                }
-                main {
-                    @for trend in &history.trends {
-                        (section(history, trend))
-                    }
-                    (skipped(history))
+    let body = html! {
+        header {
+            p.brand { "Manyhands" }
+            h1 { (headline) }
+            p.detail { (drawing::found(history)) }
+            nav aria-label="Identities" {
+                @for trend in &history.trends {
+                    a href=(format!("#{}", trend.identity)) { (trend.identity) }
                 }
             }
         }
+        main {
+            @for trend in &history.trends {
+                (section(history, trend))
+            }
+            (skipped(history))
+        }
     };
-    page.into_string()
+    document(&headline, TRENDS, &body)
 }
 
 fn section(history: &History, trend: &Trend) -> Markup {

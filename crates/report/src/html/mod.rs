@@ -11,12 +11,27 @@ use crate::{
 };
 
 /// Colours and layout; a file of its own so that it can be read as CSS.
-pub(crate) const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// Draws the page: the verdict first, then each experiment's question,
 /// answers, plots and tables, then the machine and the method.
 #[must_use]
 pub fn render(report: &Report, plots: &[Plot]) -> String {
+    let body = html! {
+        (header(report))
+        main {
+            @for (index, experiment) in report.experiments.iter().enumerate() {
+                (section(index, experiment, plots))
+            }
+            (facts::environment(report))
+            (facts::method())
+        }
+    };
+    document(&report.headline, "", &body)
+}
+
+/// A whole page, with `style` besides that of all pages.
+pub(crate) fn document(headline: &str, style: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -24,19 +39,10 @@ pub fn render(report: &Report, plots: &[Plot]) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Manyhands: " (report.headline) }
-                style { (PreEscaped(STYLE)) }
+                title { "Manyhands: " (headline) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
-            body {
-                (header(report))
-                main {
-                    @for (index, experiment) in report.experiments.iter().enumerate() {
-                        (section(index, experiment, plots))
-                    }
-                    (facts::environment(report))
-                    (facts::method())
-                }
-            }
+            body { (body) }
         }
     };
     page.into_string()
