@@ -146,6 +146,7 @@ mod tests {
     use crate::SharedMemoryRings;
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs sockets and memory files")]
     fn a_rehearsal_gives_what_a_pool_would_and_can_be_repeated() {
         let mut rehearsal = Rehearsal::<SharedMemoryRings>::new().unwrap();
         for _ in 0..3 {
@@ -159,6 +160,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "needs sockets and memory files")]
     fn a_task_that_panics_has_failed() {
         let mut rehearsal = Rehearsal::<SharedMemoryRings>::new().unwrap();
         let outcome = rehearsal.map(|x: u64| assert_ne!(x, 300), (0..400).collect());
