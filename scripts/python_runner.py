@@ -33,7 +33,7 @@ def main():
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     send(replies, {"manyhands": PROTOCOL_VERSION, "pid": os.getpid()})
-    host = Host(arguments.start_method, arguments.workers)
+    host = Host(arguments)
     for line in sys.stdin:
         request = json.loads(line)
         if request["request"] == "quit":
@@ -56,6 +56,9 @@ def parse_arguments():
     parser.add_argument(
         "--start-method", choices=["fork", "forkserver", "spawn"], default="fork"
     )
+    parser.add_argument(
+        "--pin", action="store_true", help="keep each worker on a core of its own"
+    )
     return parser.parse_args()
 
 
@@ -71,9 +74,10 @@ def failed(kind, message):
 class Host:
     """One pool and its job."""
 
-    def __init__(self, start_method, workers):
-        self.context = multiprocessing.get_context(start_method)
-        self.workers = workers
+    def __init__(self, arguments):
+        self.context = multiprocessing.get_context(arguments.start_method)
+        self.workers = arguments.workers
+        self.pin = arguments.pin
         self.pool = None
         self.job = None
         self.buffer = array.array("Q")
@@ -84,14 +88,19 @@ class Host:
     def start(self, _):
         self.end()
         start = time.perf_counter_ns()
-        self.pool = self.context.Pool(self.workers, die_with_parent, (os.getpid(),))
+        # The cores that this process may use; the seats taken, by all workers.
+        cores = sorted(os.sched_getaffinity(0)) if self.pin else []
+        seats = self.context.Value("i", 0)
+        order = (os.getpid(), cores, seats)
+        self.pool = self.context.Pool(self.workers, begin, order)
         # The constructor returns before the workers live. Each question takes
         # a moment, so that one quick worker does not answer for all.
         alive = set()
         while len(alive) < self.workers:
             asked = [self.pool.apply_async(answer_alive) for _ in range(self.workers)]
             alive.update(answer.get() for answer in asked)
-        return {"reply": "started", "start_up_ns": time.perf_counter_ns() - start}
+        reply = {"reply": "started", "start_up_ns": time.perf_counter_ns() - start}
+        return {**reply, "placement": "pinned"} if self.pin else reply
 
     def load(self, request):
         job = request["job"]
@@ -141,6 +150,16 @@ class Host:
             self.pool.terminate()
             self.pool.join()
             self.pool = None
+
+
+def begin(parent, cores, seats):
+    """What a worker does first; worker i stays on core i, from the first on again."""
+    die_with_parent(parent)
+    if cores:
+        with seats.get_lock():
+            seat = seats.value
+            seats.value += 1
+        os.sched_setaffinity(0, {cores[seat % len(cores)]})
 
 
 def die_with_parent(parent):

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Configuration, Input, Job, Running, Strategy};
+use harness::{Configuration, Input, Job, Placement, Running, Strategy};
 use procfs::process::{MMPermissions, Process};
 
 use crate::{Constructor, cells, configuration, isolation::isolated};
@@ -31,7 +31,8 @@ fn check_all_jobs(backend: impl Constructor, strategy: &Strategy, workers: usize
     let configuration = configuration(strategy, workers);
     let backend =
         backend(&configuration).unwrap_or_else(|error| panic!("{configuration}: {error}"));
-    let mut running = backend.start().unwrap_or_else(|error| panic!("{configuration}: {error}"));
+    let mut running =
+        backend.start(Placement::Free).unwrap_or_else(|error| panic!("{configuration}: {error}"));
     for job in cells::jobs(workers) {
         running.load(job).unwrap_or_else(|error| panic!("{configuration}, load {job}: {error}"));
         check_input(&mut *running, &configuration);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput};
-use harness::{Job, Running, Strategy, Workload};
+use harness::{Job, Placement, Running, Strategy, Workload};
 
 use crate::{Constructor, answers::check, configuration};
 
@@ -38,7 +38,8 @@ pub fn bench_workloads(
             let workers = if strategy.is_serial() { 1 } else { multiproc::cpu_count().get() };
             let configuration = configuration(strategy, workers);
             let backend = backend(&configuration).unwrap_or_else(|error| panic!("{error}"));
-            let mut running = backend.start().unwrap_or_else(|error| panic!("{error}"));
+            let mut running =
+                backend.start(Placement::Free).unwrap_or_else(|error| panic!("{error}"));
             running.load(job).unwrap_or_else(|error| panic!("{error}"));
             let id = BenchmarkId::from_parameter(&configuration);
             group.bench_function(id, |bencher| measure(bencher, &mut *running, job));

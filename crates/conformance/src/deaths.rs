@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Job, Running, Strategy, Workload};
+use harness::{Job, Placement, Running, Strategy, Workload};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -93,7 +93,7 @@ pub fn dies_with_its_parent(backend: impl Constructor, strategy: &Strategy) {
 
 fn started(backend: impl Constructor, strategy: &Strategy) -> Box<dyn Running> {
     let backend = backend(&configuration(strategy, 2)).unwrap_or_else(|error| panic!("{error}"));
-    backend.start().unwrap_or_else(|error| panic!("{error}"))
+    backend.start(Placement::Free).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn kill_now(worker: Pid) {

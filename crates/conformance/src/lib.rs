@@ -13,6 +13,7 @@ mod census;
 mod deaths;
 mod isolation;
 mod options;
+mod placement;
 pub mod pools;
 pub mod soak;
 pub mod storm;
@@ -22,6 +23,7 @@ pub use answers::gives_right_answers;
 pub use bench::bench_workloads;
 pub use deaths::{dies_with_its_parent, survives_dead_workers};
 pub use isolation::{Isolated, isolated};
+pub use placement::{Caller, keeps_workers_in_their_seats};
 
 use std::num::NonZeroUsize;
 

@@ -1,5 +1,8 @@
 //! The grammar of the command line.
 
+mod children;
+mod help;
+
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{
@@ -8,79 +11,16 @@ use clap::{
 };
 use harness::{StartMethod, Workload};
 
+pub(crate) use children::{ExecArgs, LimitsRunnerArgs, LoadArgs, PathsArgs, RunnerArgs};
+use help::{
+    COMPARE_HELP, DOCTOR_HELP, DUEL_HELP, EXIT_CODES, HISTORY_HELP, INSTRUCTIONS_HELP,
+    SELFTEST_HELP,
+};
+
 use crate::config::{
     suggest,
     values::{WorkerCount, parse_count, parse_duration},
 };
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    everything was measured
-  1    something failed; the rest was measured all the same
-  2    the command line or the config is not usable; nothing was measured
-  130  interrupted; what was measured is saved and can be resumed";
-
-const COMPARE_HELP: &str = "\
-Examples:
-  driver compare reports/sample reports/latest
-  driver compare before after --markdown compared.md
-  driver compare before after --json | jq '.cells[] | select(.verdict == \"slower\")'
-
-Exit codes:
-  0    both could be read, whatever the comparison says
-  2    one of them cannot be read, or the command line is not usable";
-
-const HISTORY_HELP: &str = "\
-Examples:
-  driver history
-  driver history /srv/nightly --out /srv/www/history
-  jq '.trends[].cells[] | select(.changes != [])' reports/history/history.json
-
-Exit codes:
-  0    a history was drawn, whatever has changed
-  2    there is no finished sweep in the folder, or the command line is not usable";
-
-const DOCTOR_HELP: &str = "\
-Examples:
-  driver doctor                    a line a finding, and what to do
-  driver doctor --json | jq .warnings
-  driver doctor && driver sweep    measure only where nothing disturbs
-
-Exit codes:
-  0    fit for measuring
-  1    usable; the warnings matter for comparisons
-  2    the command line is not usable";
-const DUEL_HELP: &str = "\
-Example:
-  driver duel --base /tmp/base/driver --head target/release/driver --margin 3
-
-Exit codes:
-  0    pass: no cell is slower by more than the margin
-  1    regression: some cell is shown to be
-  3    inconclusive: neither was shown; give it more time, or a quieter machine
-  2    broken: something could not be measured, or the command line is not usable
-  130  interrupted";
-
-const INSTRUCTIONS_HELP: &str = "\
-Examples:
-  driver instructions
-  driver instructions --base /tmp/base/driver --margin 1 --out counts
-  driver instructions --paths kernel
-
-Exit codes:
-  0    pass: everything that can be counted was, and no path executes more
-       instructions than base by more than the margin
-  1    regression: some path does
-  2    broken: nothing could be counted, or not what could be of base, or the
-       command line is not usable
-  3    inconclusive: valgrind is missing, or nothing can be compared with base";
-
-const SELFTEST_HELP: &str = "\
-Exit codes:
-  0    false alarms and detection are as they are meant to be
-  1    they are not, on this machine in this time
-  2    the command line is not usable, or nothing could be measured
-  130  interrupted";
 
 /// Measures serial code, threads, rayon and process pools against each other.
 ///
@@ -164,6 +104,7 @@ pub(crate) enum Command {
     /// The strong comparison: the runners of both builds are alive at the same
     /// time and take turns within milliseconds, so what drifts on the machine
     /// meets both. `driver compare` compares what was measured one after the other.
+    /// It ends halfway if nothing is open then, and says so.
     #[command(long_flag = "duel", after_help = DUEL_HELP)]
     Duel(DuelArgs),
     /// Counts the instructions of kernels and dispatch, a gate without noise.
@@ -338,7 +279,10 @@ pub(crate) struct DuelArgs {
     #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = parse_percent)]
     pub(crate) margin: f64,
 
-    /// Time for all rounds, e.g. `60s`; the config's if it is not given.
+    /// Time for all rounds, at most, e.g. `60s`; the config's if it is not given.
+    ///
+    /// Half of it is enough for jobs of which every cell is shown by then to be
+    /// slower by more than the margin, or not to be.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) time_budget: Option<Duration>,
 
@@ -378,21 +322,6 @@ pub(crate) struct InstructionsArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// What is done, and how often.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct PathsArgs {
-    /// One of the paths; without it, all are listed as JSON.
-    pub(crate) name: Option<String>,
-
-    /// How often.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) times: u64,
-
-    /// The driver's process: the path ends when it does.
-    #[arg(long)]
-    pub(crate) parent: Option<u32>,
-}
-
 /// How much a self-test measures.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SelftestArgs {
@@ -413,7 +342,9 @@ pub(crate) struct SelftestArgs {
     #[arg(long, value_name = "PERCENT", default_value = "0.5", value_parser = parse_percent)]
     pub(crate) margin: f64,
 
-    /// Time of one duel, e.g. `10s`.
+    /// Time of one duel, at most, e.g. `10s`.
+    ///
+    /// One that is settled halfway ends there, as `driver duel` does.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(crate) time: Duration,
 
@@ -428,18 +359,6 @@ pub(crate) struct SelftestArgs {
     /// Seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub(crate) seed: u64,
-}
-
-/// A load that ends with the driver.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct LoadArgs {
-    /// The driver's process: the load ends when it does.
-    #[arg(long)]
-    pub(crate) parent: u32,
-
-    /// Seed of when it comes and goes.
-    #[arg(long)]
     pub(crate) seed: u64,
 }
 
@@ -489,61 +408,6 @@ pub(crate) struct DoctorArgs {
     /// Prints JSON: every finding with its level, value, advice and figures.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// What a runner hosts.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct RunnerArgs {
-    /// One of the backends that `driver list` names.
-    #[arg(long)]
-    pub(crate) backend: String,
-
-    /// For process pools: fork, forkserver or spawn.
-    #[arg(long, value_parser = parse_start_method)]
-    pub(crate) start_method: Option<StartMethod>,
-
-    /// Everything that executes tasks.
-    #[arg(long)]
-    pub(crate) workers: NonZeroUsize,
-
-    /// The driver's process: the runner ends when it does.
-    #[arg(long)]
-    pub(crate) parent: Option<u32>,
-
-    /// Does so much more work in every run, as a share: for self-tests.
-    #[arg(long, hide = true, default_value_t = 0.0)]
-    pub(crate) extra_work: f64,
-}
-
-/// Which figure is measured, and on what terms.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct LimitsRunnerArgs {
-    /// Its name.
-    pub(crate) figure: String,
-
-    /// How long its rounds may take.
-    #[arg(long)]
-    pub(crate) seconds: f64,
-
-    /// What python3 is to run.
-    #[arg(long)]
-    pub(crate) python_script: Option<PathBuf>,
-
-    /// The driver's process: the measurement ends when it does.
-    #[arg(long)]
-    pub(crate) parent: u32,
-}
-
-/// A command that ends with the driver.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ExecArgs {
-    /// The driver's process: the command ends when it does.
-    #[arg(long)]
-    pub(crate) parent: u32,
-
-    /// The command and its arguments.
-    #[arg(last = true, required = true)]
-    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 fn parse_percent(text: &str) -> Result<f64, String> {

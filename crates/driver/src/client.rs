@@ -10,13 +10,13 @@ pub(crate) mod launch;
 mod tally;
 
 use std::{
-    io::Write,
+    io::{self, Write},
     num::NonZeroUsize,
     time::{Duration, Instant},
 };
 
 use harness::{
-    Configuration, FailureKind, Input, Job,
+    Configuration, FailureKind, Input, Job, Placement,
     protocol::{Greeting, PROTOCOL_VERSION, Phase, Reply, Request},
     record::Failure,
 };
@@ -71,6 +71,7 @@ pub(crate) struct Ran {
 pub(crate) struct Runner {
     process: Process,
     name: String,
+    placement: Placement,
     deadline: Duration,
     interrupt: Interrupt,
     input: Option<Input>,
@@ -87,15 +88,17 @@ const QUIT_GRACE: Duration = Duration::from_secs(2);
 const MAX_NOISE: usize = 1_000;
 
 impl Runner {
-    /// A runner over a started process, not greeted yet.
+    /// A runner over a process that was started with this placement, not greeted
+    /// yet.
     pub(crate) fn new(
         process: Process,
         configuration: &Configuration,
+        placement: Placement,
         deadline: Duration,
         interrupt: Interrupt,
     ) -> Self {
         let (name, tally) = (configuration.to_string(), Tally::default());
-        Self { process, name, deadline, interrupt, input: None, tally }
+        Self { process, name, placement, deadline, interrupt, input: None, tally }
     }
 
     /// The process, whose id is also that of its group.
@@ -119,7 +122,10 @@ impl Runner {
     /// Starts the pool; nanoseconds until every worker had answered.
     pub(crate) fn start(&mut self) -> Result<u64, Trouble> {
         match self.ask(&Request::Start)? {
-            (Reply::Started { start_up_ns }, _) => Ok(start_up_ns),
+            (Reply::Started { start_up_ns, placement }, _) if placement == self.placement => {
+                Ok(start_up_ns)
+            }
+            (Reply::Started { .. }, _) => Err(self.misplaced()),
             (other, _) => Err(self.unexpected(&other, Phase::StartUp)),
         }
     }
@@ -183,7 +189,7 @@ impl Runner {
     /// Tells it to end, without waiting. [`ended`](Self::ended) waits.
     pub(crate) fn quit(&mut self) {
         // A runner that is gone already has done what it is told here.
-        let _ = self.send(&Request::Quit, Phase::Shutdown);
+        let _ = self.send(&Request::Quit);
         self.process.close_input();
     }
 
@@ -197,26 +203,29 @@ impl Runner {
         let phase = request.phase();
         self.interrupt.check()?;
         let asked = Instant::now();
-        self.send(request, phase)?;
-        let watch = tally::Watch::start(request);
-        let (reply, at) = self.receive(phase)?;
-        watch.stop(&mut self.tally);
+        let sent = self.send(request);
+        let watch = tally::Watch::start(request, asked);
+        let received = match sent {
+            Ok(()) => self.receive(phase),
+            // Whatever the pipe's error says, the cause is that nobody reads.
+            Err(_) => Err(self.crashed(phase, None)),
+        };
+        // Without an answer as well: waiting for it was no time between requests.
+        let woken_cpu = self.process.output().woken_cpu();
+        watch.stop(woken_cpu, &mut self.tally);
+        let (reply, at) = received?;
         match reply {
             Reply::Failed { kind, message } => Err(Trouble::failed(kind, phase, message)),
             reply => Ok((reply, at.saturating_duration_since(asked))),
         }
     }
 
-    fn send(&mut self, request: &Request, phase: Phase) -> Result<(), Trouble> {
+    fn send(&mut self, request: &Request) -> io::Result<()> {
         let mut line = serde_json::to_vec(request).expect("requests are plain data");
         line.push(b'\n');
-        let sent =
-            self.process.input().map(|input| input.write_all(&line).and_then(|()| input.flush()));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            // Whatever the pipe's error says, the cause is that nobody reads.
-            _ => Err(self.crashed(phase, None)),
-        }
+        let input = self.process.input().ok_or(io::ErrorKind::BrokenPipe)?;
+        input.write_all(&line)?;
+        input.flush()
     }
 
     /// The next message, and when it arrived.
@@ -257,6 +266,23 @@ impl Runner {
             if phase == Phase::Launch { "greeting" } else { "reply" },
         );
         Trouble::failed(FailureKind::Protocol, phase, problem)
+    }
+
+    /// It has taken no notice of `--pin`, or pins unasked: either way it cannot be
+    /// compared with the others.
+    fn misplaced(&self) -> Trouble {
+        let (problem, help) = match self.placement {
+            Placement::Pinned => (
+                "was started with `--pin` and does not say that its workers are pinned",
+                "have it pin them and add \"placement\":\"pinned\" to its reply `started`, or leave `pin` out of the experiment",
+            ),
+            Placement::Free => (
+                "says that its workers are pinned, which it was not asked for",
+                "have it pin them only if it is started with `--pin`",
+            ),
+        };
+        let problem = format!("{} {problem}\nhelp: {help}", self.name);
+        Trouble::failed(FailureKind::Unsupported, Phase::StartUp, problem)
     }
 
     fn unexpected(&self, reply: &Reply, phase: Phase) -> Trouble {

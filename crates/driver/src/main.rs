@@ -16,6 +16,7 @@ mod doctor;
 mod duel;
 mod environment;
 mod error;
+mod gate;
 mod instructions;
 mod interrupt;
 mod measure;

@@ -1,10 +1,12 @@
-//! The sweep itself: block after block, each within its share of the time.
+//! The sweep itself: passes over its blocks, each block within its share of the time.
 
 mod block;
 mod budget;
 mod cast;
+mod decision;
 mod history;
 mod precision;
+mod purse;
 pub(crate) mod resources;
 pub(crate) mod sample;
 pub(crate) mod validity;
@@ -18,7 +20,8 @@ use crate::{
     progress::Progress,
     storage::{Journal, StorageError},
 };
-use history::History;
+use block::{Standing, Visit};
+use purse::Purse;
 
 /// What measuring needs, whatever the block.
 pub(crate) struct Bench<'a> {
@@ -59,7 +62,7 @@ pub(crate) fn time_for_report(budget: Duration) -> Duration {
 
 /// Measures every block of `plan` that is not complete yet.
 ///
-/// A resumed sweep has as much of the time budget as its blocks had.
+/// A resumed sweep has as much of the time budget as its blocks have not spent.
 ///
 /// # Errors
 ///
@@ -69,33 +72,57 @@ pub(crate) fn sweep(
     plan: &[PlannedBlock],
     begun: Instant,
 ) -> Result<(), Stop> {
-    let complete: Vec<bool> = plan
-        .iter()
-        .map(|block| History::of(bench.journal.records(), &block.record).complete)
-        .collect();
-    let weight = |only_open: bool| -> f64 {
-        let blocks = plan.iter().zip(&complete);
-        blocks.filter(|&(_, &done)| !(only_open && done)).map(|(block, _)| block.weight).sum()
-    };
-    let (total, mut open) = (weight(false), weight(true));
     let budget = bench.config.time_budget;
-    let for_rounds = budget.saturating_sub(time_for_report(budget)).mul_f64(share(open, total));
-    let until = begun + for_rounds;
-    bench.progress.begin(plan.len(), total, total - open);
+    let for_rounds = budget.saturating_sub(time_for_report(budget));
+    let mut purse = Purse::new(for_rounds, plan.iter().map(|block| block.weight));
+    let mut open: Vec<Standing<'_>> = Vec::new();
     for (index, block) in plan.iter().enumerate() {
-        if complete[index] {
-            continue;
+        let standing = Standing::of(bench, &block.record, index);
+        if standing.is_complete() {
+            purse.close(index);
+        } else {
+            purse.pay(index, standing.spent(), 1.0);
+            open.push(standing);
         }
-        let left = until.saturating_duration_since(Instant::now());
-        let slice = left.mul_f64(share(block.weight, open));
-        bench.progress.enter(index, block);
-        block::measure(bench, block, index, slice)?;
-        open -= block.weight;
+    }
+    let time = purse.total();
+    let until = begun + time;
+    let passes = purse::passes(time, open.len(), bench.config.incarnations);
+    bench.progress.begin(plan.len(), time);
+    for pass in 1..=passes {
+        for standing in &mut open {
+            let left = until.saturating_duration_since(Instant::now());
+            call(bench, standing, (pass, passes), &mut purse, left)?;
+        }
+        open.retain(|standing| !standing.is_complete());
+        bench.journal.sync()?;
+        bench.progress.pass(pass, passes);
     }
     Ok(())
 }
 
-/// `part / whole`, kept within what a duration can be multiplied by.
-fn share(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 }
+/// Visits a block, if that is worth its while, and lets it pay.
+fn call(
+    bench: &mut Bench<'_>,
+    standing: &mut Standing<'_>,
+    (pass, passes): (u32, u32),
+    purse: &mut Purse,
+    left: Duration,
+) -> Result<(), Stop> {
+    let (index, worth) = (standing.index(), purse.worth(left));
+    let visit = Visit { slice: purse.slice(index, passes + 1 - pass, worth), pass, passes };
+    if !visit.is_last() && !standing.affords_life(visit.slice) {
+        // The time is kept for a later one, which is longer then.
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let is_content = block::measure(bench, standing, visit)?;
+    let spent = begun.elapsed();
+    purse.pay(index, spent, worth);
+    if standing.is_complete() {
+        purse.close(index);
+    } else if is_content {
+        purse.needs(index, spent * (passes - pass), worth);
+    }
+    Ok(())
 }

@@ -11,9 +11,11 @@ pub(crate) enum End {
     SomeFailed,
     /// The machine is usable for measuring, with warnings.
     Warned,
-    /// The command line, the config or the folder is not usable.
+    /// The command line, the config or the folder is not usable, or what two builds
+    /// are compared by could not be measured.
     Usage,
-    /// A duel has shown neither that nothing is slower nor that something is.
+    /// A duel or counts of instructions have shown neither that nothing has become
+    /// worse nor that something has.
     Inconclusive,
     /// Interrupted by a signal; what was measured is saved.
     Interrupted,

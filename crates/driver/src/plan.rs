@@ -39,6 +39,7 @@ fn weighted(config: &Config, experiment: &Experiment, cores: NonZeroUsize) -> Ve
             job,
             configurations: configurations.clone(),
             available_cores: cores.get(),
+            placement: experiment.placement(),
         })
         .collect();
     let cost = |block: &BlockRecord| cost(block, config.incarnations).as_secs_f64();

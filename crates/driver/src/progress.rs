@@ -13,9 +13,9 @@ use harness::{
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use stats::precision::Precision;
 
-use crate::{plan::PlannedBlock, printing};
+use crate::printing;
 
-/// The bar counts blocks by their share of the time, in these units.
+/// The bar counts in these units.
 const STEPS: f64 = 10_000.0;
 
 /// The display.
@@ -23,18 +23,19 @@ const STEPS: f64 = 10_000.0;
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     quiet: bool,
-    blocks: usize,
-    total_weight: f64,
-    done_weight: f64,
-    current: Current,
+    begun: Instant,
+    /// What all blocks have.
+    time: Duration,
+    blocks: Vec<Seen>,
+    current: usize,
+    /// When the present visit began.
+    entered: Instant,
 }
 
-/// The block that is being measured.
-#[derive(Debug)]
-struct Current {
-    number: usize,
-    weight: f64,
-    begun: Instant,
+/// What was seen of a block, over all visits.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    time: Duration,
     rounds: u32,
     contaminated: u32,
     failed: u32,
@@ -52,81 +53,88 @@ impl Progress {
     }
 
     fn with(bar: Option<ProgressBar>, quiet: bool) -> Self {
-        let begun = Instant::now();
-        let current =
-            Current { number: 0, weight: 0.0, begun, rounds: 0, contaminated: 0, failed: 0 };
-        Self { bar, quiet, blocks: 0, total_weight: 1.0, done_weight: 0.0, current }
+        let (begun, entered) = (Instant::now(), Instant::now());
+        let (time, blocks) = (Duration::ZERO, Vec::new());
+        Self { bar, quiet, begun, time, blocks, current: 0, entered }
     }
 
-    /// `blocks` blocks of `total` weight, of which `done` is done already.
-    pub(crate) fn begin(&mut self, blocks: usize, total: f64, done: f64) {
-        self.blocks = blocks;
-        self.total_weight = total.max(f64::MIN_POSITIVE);
-        self.done_weight = done;
-        self.advance(0.0);
+    /// `blocks` blocks, those included that are done, and time for the others.
+    pub(crate) fn begin(&mut self, blocks: usize, time: Duration) {
+        self.blocks = vec![Seen::default(); blocks];
+        self.begun = Instant::now();
+        self.time = time;
         if let Some(bar) = &self.bar {
             bar.reset_eta();
             bar.enable_steady_tick(Duration::from_millis(200));
         }
     }
 
-    /// A block begins.
-    pub(crate) fn enter(&mut self, index: usize, block: &PlannedBlock) {
-        self.current = Current {
-            number: index + 1,
-            weight: block.weight,
-            begun: Instant::now(),
-            rounds: 0,
-            contaminated: 0,
-            failed: 0,
-        };
+    /// A visit to a block begins.
+    pub(crate) fn enter(&mut self, index: usize, block: &BlockRecord) {
+        self.current = index;
+        self.entered = Instant::now();
         if let Some(bar) = &self.bar {
-            bar.set_message(block.record.block.clone());
-        }
-    }
-
-    /// This share of the block's time is spent.
-    pub(crate) fn advance(&mut self, spent: f64) {
-        if let Some(bar) = &self.bar {
-            let weight = self.done_weight + self.current.weight * spent;
-            bar.set_position((weight / self.total_weight * STEPS) as u64);
+            bar.set_message(block.block.clone());
         }
     }
 
     /// A round is done.
     pub(crate) fn round(&mut self, contaminated: bool) {
-        self.current.rounds += 1;
-        self.current.contaminated += u32::from(contaminated);
+        self.seen().rounds += 1;
+        self.seen().contaminated += u32::from(contaminated);
+        if let Some(bar) = &self.bar {
+            let spent = self.begun.elapsed().as_secs_f64() / self.time.as_secs_f64().max(1e-6);
+            bar.set_position((spent.min(1.0) * STEPS) as u64);
+        }
+    }
+
+    fn seen(&mut self) -> &mut Seen {
+        &mut self.blocks[self.current]
     }
 
     /// A configuration failed and is left out from here on.
     pub(crate) fn failed(&mut self, configuration: &Configuration, failure: &Failure) {
-        self.current.failed += 1;
+        self.seen().failed += 1;
         let summary = failure.message.lines().next().unwrap_or_default();
         let named = summary.starts_with(&configuration.to_string());
         let who = if named { String::new() } else { format!("{configuration}: ") };
         self.say(&format!("failed: {who}{summary} ({}, {})", failure.kind, failure.phase));
     }
 
-    /// The block is done.
-    pub(crate) fn leave(
+    /// The visit is over.
+    pub(crate) fn leave(&mut self) {
+        let visit = self.entered.elapsed();
+        self.seen().time += visit;
+    }
+
+    /// So many of all passes are over.
+    pub(crate) fn pass(&self, done: u32, of: u32) {
+        if !self.is_silent() && done < of {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            self.say(&format!("pass {done} of {of}: {seconds:.1} s"));
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.bar.is_some() || self.quiet
+    }
+
+    /// The block that was left last is done.
+    pub(crate) fn end(
         &mut self,
         block: &BlockRecord,
         reason: StopReason,
         reached: Option<Precision>,
     ) {
-        self.done_weight += self.current.weight;
-        self.current.weight = 0.0;
-        self.advance(0.0);
-        if self.bar.is_some() || self.quiet {
+        if self.is_silent() {
             return;
         }
-        let Current { number, begun, rounds, contaminated, failed, .. } = self.current;
+        let (number, blocks) = (self.current + 1, self.blocks.len());
+        let Seen { time, rounds, contaminated, failed } = self.seen().clone();
         let mut line = format!(
-            "[{number:>2}/{}] {}: {rounds} rounds in {:.1} s, {}",
-            self.blocks,
+            "[{number:>2}/{blocks}] {}: {rounds} rounds in {:.1} s, {}",
             block.block,
-            begun.elapsed().as_secs_f64(),
+            time.as_secs_f64(),
             in_words(reason),
         );
         if let Some(widest) = reached.and_then(|reached| reached.widest) {
@@ -179,6 +187,7 @@ fn bar() -> ProgressBar {
 const fn in_words(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Precise => "precise",
+        StopReason::Decided => "decided",
         StopReason::TimeBudget => "time used up",
         StopReason::MaxRounds => "all rounds",
         StopReason::AllFailed => "all failed",

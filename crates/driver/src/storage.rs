@@ -10,7 +10,7 @@ mod journal;
 
 use std::{io, path::Path};
 
-pub(crate) use discovery::sweep_folders;
+pub(crate) use discovery::{has_records, sweep_folders};
 pub(crate) use folder::{Folder, fresh_path, point_latest};
 pub(crate) use journal::Journal;
 

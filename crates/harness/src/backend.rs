@@ -4,16 +4,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Configuration, Job};
+use crate::{Configuration, Job, Placement};
 
 /// A strategy, not started yet.
 pub trait Backend {
-    /// Starts every worker and returns when each has answered.
+    /// Starts every worker where `placement` says and returns when each has
+    /// answered.
     ///
     /// # Errors
     ///
-    /// If a worker cannot be started; nothing is left running then.
-    fn start(&self) -> Result<Box<dyn Running>, BackendError>;
+    /// If a worker cannot be started, or not be placed; nothing is left running
+    /// then.
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError>;
 }
 
 /// A started strategy. Dropping it ends its workers; [`stop`](Running::stop)

@@ -32,7 +32,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Job,
+    Job, Placement,
     backend::{FailureKind, Input},
 };
 
@@ -97,6 +97,10 @@ pub enum Reply {
     Started {
         /// Until every worker had answered.
         start_up_ns: u64,
+        /// Where its workers run. A runner that was started with `--pin` says
+        /// `"placement":"pinned"` here once each of them is.
+        #[serde(default, skip_serializing_if = "Placement::is_free")]
+        placement: Placement,
     },
     /// To [`Request::Load`].
     Loaded {

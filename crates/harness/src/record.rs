@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Configuration, Job,
+    Configuration, Job, Placement,
     backend::{FailureKind, Input},
     protocol::Phase,
 };
@@ -94,6 +94,9 @@ pub struct BlockRecord {
     pub configurations: Vec<Configuration>,
     /// Cores that can be used here, affinity and cgroup quota counted.
     pub available_cores: usize,
+    /// Where the workers ran, but the baseline's: it has only one.
+    #[serde(default, skip_serializing_if = "Placement::is_free")]
+    pub placement: Placement,
 }
 
 /// The life of one runner in a block.
@@ -169,9 +172,9 @@ pub struct DriverCost {
     /// Of that, while it was at work on something that is timed.
     pub timed_ns: u64,
     /// Processor time of the driver from when it had sent a request for
-    /// something that is timed until it had the reply. That is more than what
-    /// it used within the runner's clock: it includes going to sleep and being
-    /// woken.
+    /// something that is timed until it had been woken for the reply. That is
+    /// more than what it used within the runner's clock: it includes going to
+    /// sleep and being woken.
     pub timed_cpu_ns: u64,
 }
 
@@ -254,6 +257,8 @@ pub struct Validity {
 pub enum StopReason {
     /// Every interval is as narrow as was asked.
     Precise,
+    /// It is shown of every configuration whether it pays, and more was not asked.
+    Decided,
     /// The block's share of the time budget is used up.
     TimeBudget,
     /// The configured number of rounds is reached.

@@ -7,13 +7,13 @@ use std::{
 };
 
 use crate::{
-    Backend, BackendError, Job, Running,
+    Backend, BackendError, Job, Placement, Running,
     backend::FailureKind,
     protocol::{Greeting, PROTOCOL_VERSION, Reply, Request},
 };
 
 /// Hosts `backend` on this process's standard input and output until it is
-/// told to quit or its input ends.
+/// told to quit or its input ends. Its workers run where `placement` says.
 ///
 /// Standard output is moved to a private descriptor first and replaced by
 /// standard error, so that what hosted code prints cannot corrupt the
@@ -23,9 +23,9 @@ use crate::{
 ///
 /// If the pipe to the driver breaks or carries something that is not a
 /// request. Failures of the backend are replies, not errors.
-pub fn serve(backend: &dyn Backend) -> io::Result<()> {
+pub fn serve(backend: &dyn Backend, placement: Placement) -> io::Result<()> {
     let replies = take_stdout()?;
-    serve_on(backend, io::stdin().lock(), replies)
+    serve_on(backend, placement, io::stdin().lock(), replies)
 }
 
 /// The loop behind [`serve`], on any pair of streams.
@@ -35,11 +35,12 @@ pub fn serve(backend: &dyn Backend) -> io::Result<()> {
 /// See [`serve`].
 pub fn serve_on(
     backend: &dyn Backend,
+    placement: Placement,
     requests: impl BufRead,
     mut replies: impl Write,
 ) -> io::Result<()> {
     send(&mut replies, &Greeting { manyhands: PROTOCOL_VERSION, pid: std::process::id() })?;
-    let mut host = Host { backend, running: None, job: None };
+    let mut host = Host { backend, placement, running: None, job: None };
     for line in requests.lines() {
         let request = serde_json::from_str(&line?)?;
         if request == Request::Quit {
@@ -72,6 +73,7 @@ fn send(replies: &mut impl Write, message: &impl serde::Serialize) -> io::Result
 
 struct Host<'a> {
     backend: &'a dyn Backend,
+    placement: Placement,
     running: Option<Box<dyn Running>>,
     job: Option<Job>,
 }
@@ -81,9 +83,9 @@ impl Host<'_> {
         match request {
             Request::Start => {
                 self.running = None;
-                let (started, start_up_ns) = timed(|| self.backend.start());
+                let (started, start_up_ns) = timed(|| self.backend.start(self.placement));
                 self.running = Some(started?);
-                Ok(Reply::Started { start_up_ns })
+                Ok(Reply::Started { start_up_ns, placement: self.placement })
             }
             Request::Load { job } => {
                 let running = self.running()?;

@@ -1,9 +1,11 @@
 //! The pool as a strategy to be measured.
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Input, Job, Running, Workload};
+use harness::{
+    Backend, BackendError, Configuration, FailureKind, Input, Job, Placement, Running, Workload,
+};
 use multiproc::{
     Error, StartMethod,
-    pool::{Bulk, Chunks},
+    pool::{Bulk, Chunks, Pinning},
 };
 
 use crate::{Array, Pipes, Pool};
@@ -30,8 +32,12 @@ struct PipePool {
 }
 
 impl Backend for PipePool {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
         let builder = Pool::builder().workers(self.workers).start_method(self.start_method);
+        let builder = match placement {
+            Placement::Free => builder,
+            Placement::Pinned => builder.pinning(Pinning::Spread),
+        };
         let pool = builder.build().map_err(failure)?;
         Ok(Box::new(Started { loaded: None, pool }))
     }

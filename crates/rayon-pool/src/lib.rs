@@ -7,7 +7,10 @@
 
 use std::thread::{self, JoinHandle};
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Input, Job, Loaded, Running};
+use harness::{
+    Backend, BackendError, Configuration, FailureKind, Input, Job, Loaded, Placement, Running,
+    Seats,
+};
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 /// The rayon backend for `configuration`.
@@ -27,7 +30,8 @@ struct Rayon {
 }
 
 impl Backend for Rayon {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
+        let seats = Seats::of(placement)?;
         let mut threads = Vec::new();
         let pool = ThreadPoolBuilder::new()
             .num_threads(self.workers)
@@ -40,8 +44,12 @@ impl Backend for Rayon {
             .build()
             .map_err(|error| BackendError::new(FailureKind::System, error))?;
         // Every thread has answered once it has run this.
-        pool.broadcast(|_| ());
-        Ok(Box::new(Started { loaded: None, pool, threads }))
+        let seated = pool.broadcast(|worker| seats.take(worker.index()));
+        let started = Box::new(Started { loaded: None, pool, threads });
+        match seated.into_iter().find_map(Result::err) {
+            None => Ok(started),
+            Some(error) => started.stop().and(Err(error)),
+        }
     }
 }
 

@@ -83,8 +83,8 @@ pub(crate) fn percent(share: f64) -> String {
 /// What the driver itself cost: `used 0.3 % of a core …`.
 pub(crate) fn driver_share(share: &DriverShare) -> String {
     format!(
-        "used at most {} of a core while runners were timed, asking and being answered \
-         included; {} of the rounds\u{2019} time lay between requests",
+        "used at most {} of a core while runners were timed, falling asleep and being \
+         woken included; {} of the rounds\u{2019} time lay between requests",
         percent(share.of_a_core_while_timed),
         percent(share.between_requests)
     )

@@ -24,8 +24,9 @@ pub fn render(report: &Report, plots: &[Plot]) -> String {
             page += &format!("\n*{}*\n", escape(question));
         }
         page += &items(&experiment.verdicts);
-        if let Some(stopping) = tables::stopping(experiment) {
-            page += &format!("\n{}\n", escape(&stopping));
+        let notes = [tables::placement(experiment), tables::stopping(experiment)];
+        for note in notes.into_iter().flatten() {
+            page += &format!("\n{}\n", escape(&note));
         }
         for plot in plots.iter().filter(|plot| plot.experiment == experiment.name) {
             page += &format!("\n![{}]({})\n", escape(&plot.title), plot.path());

@@ -116,8 +116,9 @@ impl Page {
             self.text.push('\n');
             self.table(table);
         }
-        if let Some(stopping) = tables::stopping(experiment) {
-            self.paragraph(&stopping, Style::Faint);
+        let notes = [tables::placement(experiment), tables::stopping(experiment)];
+        for note in notes.into_iter().flatten() {
+            self.paragraph(&note, Style::Faint);
         }
     }
 

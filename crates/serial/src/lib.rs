@@ -4,7 +4,9 @@
 //! run the tasks one after the other.
 #![forbid(unsafe_code)]
 
-use harness::{Backend, BackendError, Configuration, Input, Job, Loaded, Running};
+use harness::{
+    Backend, BackendError, Configuration, Input, Job, Lent, Loaded, Placement, Running, Seats,
+};
 
 /// The serial backend for `configuration`.
 ///
@@ -22,14 +24,16 @@ pub fn backend(configuration: &Configuration) -> Result<Box<dyn Backend>, Backen
 struct Serial;
 
 impl Backend for Serial {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
-        Ok(Box::new(Started::default()))
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
+        let _seat = Seats::of(placement)?.borrow(0)?;
+        Ok(Box::new(Started { loaded: None, _seat }))
     }
 }
 
-#[derive(Default)]
 struct Started {
     loaded: Option<Loaded>,
+    /// The caller's, which is the one worker.
+    _seat: Lent,
 }
 
 impl Running for Started {

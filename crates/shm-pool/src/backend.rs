@@ -1,9 +1,12 @@
 //! The pool as a strategy to be measured.
 
-use harness::{Backend, BackendError, Configuration, FailureKind, Input, Job, Running, Workload};
+use harness::{
+    Backend, BackendError, Configuration, FailureKind, Input, Job, Lent, Placement, Running, Seats,
+    Workload,
+};
 use multiproc::{
     Error, StartMethod,
-    pool::{Bulk, Chunks},
+    pool::{Bulk, Chunks, Pinning},
 };
 
 use crate::{Array, Pool, SharedMemoryRings};
@@ -30,19 +33,29 @@ struct ShmPool {
 }
 
 impl Backend for ShmPool {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
         // The tasks are known to end in order, so the caller may work beside the
         // workers: that is what somebody would choose who measures.
         let builder = Pool::builder().workers(self.workers).start_method(self.start_method);
         let builder = builder.caller_helps(true);
+        let builder = match placement {
+            Placement::Free => builder,
+            Placement::Pinned => builder.pinning(Pinning::Spread),
+        };
+        // The workers are spread over the cores that this thread may run on before
+        // it takes the seat of the last of them, in whose place it works.
+        let seats = Seats::of(placement)?;
         let pool = builder.build().map_err(failure)?;
-        Ok(Box::new(Started { loaded: None, pool }))
+        let _seat = seats.borrow(self.workers - 1)?;
+        Ok(Box::new(Started { loaded: None, pool, _seat }))
     }
 }
 
 struct Started {
     loaded: Option<(Job, Array<u64>)>,
     pool: Pool,
+    /// The caller's.
+    _seat: Lent,
 }
 
 impl Running for Started {

@@ -49,8 +49,8 @@ impl Precision {
         })
     }
 
-    /// Whether every figure has an interval, and none is wider to either side than
-    /// the share `asked`.
+    /// Whether every figure has an interval, and no half-width is larger than the
+    /// share `asked`.
     #[must_use]
     pub fn is_within(&self, asked: f64) -> bool {
         self.widest.is_some_and(|widest| widest <= asked)

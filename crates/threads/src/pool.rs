@@ -10,25 +10,26 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use harness::{Backend, BackendError, FailureKind, Input, Job, Loaded, Running};
+use harness::{Backend, BackendError, FailureKind, Input, Job, Loaded, Placement, Running, Seats};
 
 pub(crate) struct Threads {
     pub(crate) workers: usize,
 }
 
 impl Backend for Threads {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
+        let seats = Arc::new(Seats::of(placement)?);
         let mut started =
             Started { job: None, tasks: Vec::new(), shared: Arc::default(), threads: Vec::new() };
         for index in 0..self.workers {
-            let shared = Arc::clone(&started.shared);
+            let (shared, seats) = (Arc::clone(&started.shared), Arc::clone(&seats));
             let thread = thread::Builder::new().name(format!("threads-{index}"));
-            let thread = thread.spawn(move || shared.work()).map_err(|error| {
+            let thread = thread.spawn(move || shared.work(seats.take(index))).map_err(|error| {
                 BackendError::new(FailureKind::System, format!("cannot start a thread: {error}"))
             })?;
             started.threads.push(thread);
         }
-        started.shared.wait_until_answered(self.workers);
+        started.shared.wait_until_answered(self.workers)?;
         Ok(Box::new(started))
     }
 }
@@ -79,6 +80,8 @@ struct State {
     /// Tasks of the job that are not finished.
     left: usize,
     answered: usize,
+    /// The first worker that could not be placed.
+    misplaced: Option<BackendError>,
     /// The first panic of a task.
     panicked: Option<usize>,
     end: bool,
@@ -159,10 +162,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_until_answered(&self, workers: usize) {
+    fn wait_until_answered(&self, workers: usize) -> Result<(), BackendError> {
         let state = self.lock();
         let waiting = |state: &mut State| state.answered < workers;
-        drop(self.progress.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner));
+        let mut state =
+            self.progress.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
+        state.misplaced.take().map_or(Ok(()), Err)
     }
 
     /// Executes `tasks` and returns them in the order in which they were finished.
@@ -179,10 +184,14 @@ impl Shared {
         std::mem::take(&mut state.finished)
     }
 
-    /// A worker's life: one lock a task, to hand in the last and take the next.
-    fn work(&self) {
+    /// A worker's life, once it is told whether it sits where it should: one lock
+    /// a task, to hand in the last and take the next.
+    fn work(&self, seated: Result<(), BackendError>) {
         let mut state = self.lock();
         state.answered += 1;
+        if let Err(error) = seated {
+            state.misplaced.get_or_insert(error);
+        }
         self.progress.notify_all();
         loop {
             let idle = |state: &mut State| state.queue.is_empty() && !state.end;

@@ -1,9 +1,10 @@
 //! New threads for every run, each with an equal share of the tasks.
 
-use std::thread;
+use std::{panic::resume_unwind, thread};
 
 use harness::{
-    Backend, BackendError, FailureKind, Input, Job, Loaded, Running, job::stretches_mut,
+    Backend, BackendError, FailureKind, Input, Job, Loaded, Placement, Running, Seats,
+    job::stretches_mut,
 };
 
 pub(crate) struct Scoped {
@@ -11,13 +12,15 @@ pub(crate) struct Scoped {
 }
 
 impl Backend for Scoped {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
-        Ok(Box::new(Started { workers: self.workers, loaded: None }))
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
+        let seats = Seats::of(placement)?;
+        Ok(Box::new(Started { workers: self.workers, seats, loaded: None }))
     }
 }
 
 struct Started {
     workers: usize,
+    seats: Seats,
     loaded: Option<Loaded>,
 }
 
@@ -41,26 +44,29 @@ impl Running for Started {
     fn run(&mut self) -> Result<(), BackendError> {
         let Some(Loaded { job, buffer }) = &mut self.loaded else { return Ok(()) };
         let job = *job;
-        let shares = (0..self.workers).map(|worker| share(job.tasks, self.workers, worker));
+        let (workers, seats) = (self.workers, &self.seats);
         let mut rest = &mut buffer[..];
         thread::scope(|scope| {
             let mut started = Vec::new();
-            for tasks in shares {
+            for worker in 0..workers {
+                let tasks = share(job.tasks, workers, worker);
                 let share = Job { tasks, ..job };
                 let (stretches, tail) =
                     std::mem::take(&mut rest).split_at_mut(tasks * job.stretch_len());
                 rest = tail;
                 let work = move || {
-                    stretches_mut(&share, stretches).for_each(|stretch| job.run_task(stretch))
+                    seats.take(worker)?;
+                    stretches_mut(&share, stretches).for_each(|stretch| job.run_task(stretch));
+                    Ok(())
                 };
                 started.push(thread::Builder::new().spawn_scoped(scope, work));
             }
-            let failed = started.into_iter().find_map(Result::err);
-            failed.map_or(Ok(()), |error| {
-                Err(BackendError::new(
+            started.into_iter().try_for_each(|thread| match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(error) => Err(BackendError::new(
                     FailureKind::System,
                     format!("cannot start a thread: {error}"),
-                ))
+                )),
             })
         })
     }

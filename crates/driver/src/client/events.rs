@@ -11,6 +11,8 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::own_cpu;
+
 /// What came out of a runner.
 #[derive(Debug)]
 pub(super) enum Event {
@@ -49,12 +51,20 @@ pub(super) struct Events<R> {
     searched: usize,
     /// When the last of them were read.
     read_at: Instant,
+    /// Processor time of this process when it had been woken to read them.
+    woken_cpu: Duration,
     is_over: bool,
 }
 
 impl<R: Read + AsFd> Events<R> {
     pub(super) fn of(stream: R) -> Self {
-        Self { stream, bytes: Vec::new(), searched: 0, read_at: Instant::now(), is_over: false }
+        let (read_at, woken_cpu) = (Instant::now(), Duration::ZERO);
+        Self { stream, bytes: Vec::new(), searched: 0, read_at, woken_cpu, is_over: false }
+    }
+
+    /// Processor time of this process when there was last something to read.
+    pub(super) const fn woken_cpu(&self) -> Duration {
+        self.woken_cpu
     }
 
     /// The next event, which is waited for no longer than `limit`, or until a
@@ -102,6 +112,7 @@ impl<R: Read + AsFd> Events<R> {
 
     fn read(&mut self) {
         const AT_ONCE: usize = 4 << 10;
+        self.woken_cpu = own_cpu();
         let before = self.bytes.len();
         self.bytes.resize(before + AT_ONCE, 0);
         let read = self.stream.read(&mut self.bytes[before..]);

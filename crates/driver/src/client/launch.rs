@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Configuration, FailureKind, protocol::Phase};
+use harness::{Configuration, FailureKind, Placement, protocol::Phase};
 use nix::{
     errno::Errno,
     sys::{
@@ -39,8 +39,8 @@ pub(crate) struct Process {
     last_words: LastWords,
 }
 
-/// Starts the process that hosts `configuration`: this binary again, or the
-/// command that the config gives for it.
+/// Starts the process that hosts `configuration`, its workers to be where
+/// `placement` says: this binary again, or the command that the config gives for it.
 ///
 /// The process ends with the thread that calls this (parent-death signal), so
 /// it has to be one that lives as long as the driver.
@@ -50,6 +50,7 @@ pub(crate) struct Process {
 /// A failure in [`Phase::Launch`] if the process cannot be started.
 pub(crate) fn launch(
     configuration: &Configuration,
+    placement: Placement,
     external: &[ExternalRunner],
 ) -> Result<Process, Trouble> {
     let parent = std::process::id().to_string();
@@ -64,7 +65,7 @@ pub(crate) fn launch(
             command.arg(&configuration.strategy.backend);
         }
     }
-    start_as(command, configuration)
+    start_as(command, configuration, placement)
 }
 
 /// Starts the process that hosts `configuration` from another driver, with
@@ -77,18 +78,26 @@ pub(crate) fn launch_build(
     program: &Path,
     arguments: &[String],
     configuration: &Configuration,
+    placement: Placement,
 ) -> Result<Process, Trouble> {
     let mut command = Command::new(program);
     command.arg0("driver");
     command.args(["runner", "--parent", &std::process::id().to_string(), "--backend"]);
     command.arg(&configuration.strategy.backend).args(arguments);
-    start_as(command, configuration)
+    start_as(command, configuration, placement)
 }
 
 /// Starts `command` as the runner of `configuration`.
-fn start_as(mut command: Command, configuration: &Configuration) -> Result<Process, Trouble> {
+fn start_as(
+    mut command: Command,
+    configuration: &Configuration,
+    placement: Placement,
+) -> Result<Process, Trouble> {
     if let Some(method) = configuration.strategy.start_method {
         command.args(["--start-method", method.name()]);
+    }
+    if placement.is_pinned() {
+        command.arg("--pin");
     }
     let workers = workers_variable(configuration.workers);
     command.args(["--workers", &workers.1]).env(workers.0, &workers.1);

@@ -11,11 +11,12 @@ use nix::time::{ClockId, clock_gettime};
 /// Sums over requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
-    /// From when the request was sent until the reply was there.
+    /// From when a request was to be sent until the reply was there, or none would come.
     pub(crate) at_work: Duration,
     /// The same of requests for what is timed.
     pub(crate) timed: Duration,
-    /// Processor time of the driver, all its threads, in that time.
+    /// Processor time of the driver, all its threads, from when the request had been sent
+    /// until it had been woken for the reply.
     pub(crate) timed_cpu: Duration,
 }
 
@@ -29,24 +30,28 @@ impl AddAssign for Tally {
 
 /// One request under way.
 pub(super) struct Watch {
-    begun: Instant,
-    /// Processor time of the driver by then, if what is asked for is timed.
+    /// Before the request was sent: the runner may take the driver's core from it
+    /// while it is sending.
+    asked: Instant,
+    /// Processor time of the driver when it had been sent, if what is asked for is timed.
     cpu: Option<Duration>,
 }
 
 impl Watch {
-    pub(super) fn start(request: &Request) -> Self {
+    /// The request, begun when it was `asked`, has been sent.
+    pub(super) fn start(request: &Request, asked: Instant) -> Self {
         let is_timed = matches!(request, Request::Start | Request::Run | Request::Stop);
-        Self { cpu: is_timed.then(own_cpu), begun: Instant::now() }
+        Self { asked, cpu: is_timed.then(own_cpu) }
     }
 
-    /// The reply is there.
-    pub(super) fn stop(self, tally: &mut Tally) {
-        let took = self.begun.elapsed();
+    /// The reply is there, which the driver was woken for at this processor time of its
+    /// own, or will not come.
+    pub(super) fn stop(self, woken_cpu: Duration, tally: &mut Tally) {
+        let took = self.asked.elapsed();
         tally.at_work += took;
         if let Some(cpu) = self.cpu {
             tally.timed += took;
-            tally.timed_cpu += own_cpu().saturating_sub(cpu);
+            tally.timed_cpu += woken_cpu.saturating_sub(cpu);
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use super::{files::Files, measuring};
+use super::{
+    files::{Files, driver_at},
+    measuring,
+};
 use crate::{
     cli::DuelArgs,
     config::Config,
-    duel::{self, Build, Outcome, Ring, Terms, telling::Told},
+    duel::{self, Build, Ring, Terms, telling::Told},
     environment,
     error::Error,
     outcome::End,
@@ -27,53 +30,34 @@ pub(super) fn execute(arguments: &DuelArgs) -> Result<End, Error> {
     let interrupt = measuring::watch_signals()?;
     let ring =
         Ring { builds: builds.each_ref(), config: &config, terms: &terms, interrupt: &interrupt };
-    let Ok(cells) = duel::fight(&ring, &blocks) else {
+    let Ok(judged) = duel::fight(&ring, &blocks) else {
         printing::note("interrupted: a duel that is not over shows nothing");
         return Ok(End::Interrupted);
     };
-    let judged = duel::judge(cells, &terms);
     let names = [&arguments.base, &arguments.head].map(|path| path.display().to_string());
     let told = Told {
         judged: &judged,
         terms: &terms,
         builds: names.each_ref().map(String::as_str),
-        outcome: Outcome::of(&judged, terms.margin),
+        outcome: duel::outcome(&judged, terms.margin),
     };
     printing::print(&told.text()).map_err(Error::output)?;
     if let Some(folder) = &arguments.out {
         write(folder, &told)?;
     }
-    Ok(match told.outcome {
-        Outcome::Pass => End::Complete,
-        Outcome::Regression => End::SomeFailed,
-        Outcome::Inconclusive => End::Inconclusive,
-        Outcome::Broken => End::Usage,
-    })
+    Ok(told.outcome.end())
 }
 
 fn build(path: &Path, flag: &str) -> Result<Build, Error> {
-    let program = path.canonicalize().map_err(|cause| {
-        Error::Argument(format!(
-            "`{flag} {}`: {cause}\nhelp: name a driver, e.g. `target/release/driver`",
-            path.display()
-        ))
-    })?;
-    Ok(Build { program, arguments: Vec::new() })
+    Ok(Build { program: driver_at(path, flag)?, arguments: Vec::new() })
 }
 
 fn config(arguments: &DuelArgs) -> Result<Config, Error> {
     let named = arguments.config.as_deref().unwrap_or("duel");
     let mut config = Config::load(named)?;
-    config.require_experiments(named)?;
+    duel::require_duel(&config, named)?;
     config.choose_backends(&arguments.backends)?;
     config.resolve_workers(environment::available_cores());
-    if let Some(cold) = config.experiments.iter().find(|one| one.kind.is_cold()) {
-        return Err(Error::Argument(format!(
-            "`--config {named}`: its experiment `{}` starts and ends pools, which a duel does \
-             not measure\nhelp: choose a config of warm runs, e.g. `--config duel`",
-            cold.name
-        )));
-    }
     Ok(config)
 }
 

@@ -1,6 +1,9 @@
-//! The files by which a comparison is told to programs.
+//! The files of a comparison of two builds: theirs, and those that tell of it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -48,4 +51,18 @@ impl Files {
             .try_for_each(|(name, text)| fs::write(folder.join(name), text))
             .map_err(refused)
     }
+}
+
+/// The driver that `path` names, as the value of `flag`.
+///
+/// # Errors
+///
+/// If there is nothing.
+pub(super) fn driver_at(path: &Path, flag: &str) -> Result<PathBuf, Error> {
+    path.canonicalize().map_err(|cause| {
+        Error::Argument(format!(
+            "`{flag} {}`: {cause}\nhelp: name a driver, e.g. `target/release/driver`",
+            path.display()
+        ))
+    })
 }

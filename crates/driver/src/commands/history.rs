@@ -25,9 +25,14 @@ const FOLDER: &str = "history";
 ///
 /// # Errors
 ///
-/// If there is no sweep that could be used, or the history cannot be written.
+/// If there is no sweep that could be used, or no folder in which the history can be
+/// written.
 pub(super) fn execute(arguments: &HistoryArgs) -> Result<End, Error> {
     let root = &arguments.folder;
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => folder_in(root)?,
+    };
     let (mut sweeps, mut skipped) = (Vec::new(), Vec::new());
     for folder in storage::sweep_folders(root)? {
         let shown = folder.display().to_string();
@@ -40,7 +45,6 @@ pub(super) fn execute(arguments: &HistoryArgs) -> Result<End, Error> {
         return Err(nothing_found(root, &skipped));
     }
     let history = history::history(sweeps, skipped);
-    let out: PathBuf = arguments.out.clone().unwrap_or_else(|| root.join(FOLDER));
     let out = Folder::existing(&out);
     out.replace("history.json", &history.json())?;
     out.replace("history.html", &history.html())?;
@@ -48,6 +52,18 @@ pub(super) fn execute(arguments: &HistoryArgs) -> Result<End, Error> {
     printing::print(&text).map_err(Error::output)?;
     printing::note(&format!("history: {}", out.path().join("history.html").display()));
     Ok(End::Complete)
+}
+
+/// Where the history of what is in `root` goes: not among the files of a sweep.
+fn folder_in(root: &Path) -> Result<PathBuf, Error> {
+    if storage::has_records(root) {
+        return Err(Error::Argument(format!(
+            "`{}` is one sweep, and its folder is its own\nhelp: name the folder of all \
+             sweeps, e.g. `driver history reports`, or another for the history with `--out`",
+            root.display()
+        )));
+    }
+    Ok(root.join(FOLDER))
 }
 
 /// The sweep in `path`, or why it cannot be used.

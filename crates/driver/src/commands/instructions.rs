@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::Files;
+use super::files::{Files, driver_at};
 use crate::{
     cli::InstructionsArgs,
     error::Error,
-    instructions::{self, Build, Counted, INSTALL, Outcome, Valgrind, count, paths, telling::Told},
+    instructions::{
+        self, Build, Counted, INSTALL, Valgrind, count, paths::Inventory, telling::Told,
+    },
     outcome::End,
     printing,
 };
@@ -18,11 +20,14 @@ use crate::{
 /// If the arguments are not usable, or the folder cannot be written.
 pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     let head = match &arguments.head {
-        Some(path) => found(path, "--head")?,
+        Some(path) => driver_at(path, "--head")?,
         None => this_build()?,
     };
-    let base = arguments.base.as_deref().map(|path| found(path, "--base")).transpose()?;
-    check_names(&arguments.paths)?;
+    let base = arguments.base.as_deref().map(|path| driver_at(path, "--base")).transpose()?;
+    let head = Build::ask(head).map_err(|why| {
+        Error::Argument(format!("head {why}\nhelp: name a newer driver with `--head`"))
+    })?;
+    check_names(&arguments.paths, &head.inventory)?;
     let valgrind = match Valgrind::find() {
         Ok(valgrind) => valgrind,
         Err(why) => {
@@ -30,9 +35,6 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
             return Ok(End::Inconclusive);
         }
     };
-    let head = Build::ask(head).map_err(|why| {
-        Error::Argument(format!("head {why}\nhelp: name a newer driver with `--head`"))
-    })?;
     let is_wanted = |name: &str| is_wanted(&arguments.paths, name);
     let counted = count(&valgrind, &head, is_wanted);
     let base = base.map(|base| count_base(&valgrind, base, &counted));
@@ -46,18 +48,13 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
         builds: (names[0].as_deref(), names[1].as_deref().unwrap_or("this build")),
         version: &valgrind.version,
         instruction_set: &head.inventory.instruction_set,
-        outcome: Outcome::of(&judged),
+        outcome: instructions::outcome(&judged),
     };
     printing::print(&told.text()).map_err(Error::output)?;
     if let Some(folder) = &arguments.out {
         write(folder, &told)?;
     }
-    Ok(match told.outcome {
-        Outcome::Pass => End::Complete,
-        Outcome::Regression => End::SomeFailed,
-        Outcome::Inconclusive => End::Inconclusive,
-        Outcome::Broken => End::Usage,
-    })
+    Ok(told.outcome.end())
 }
 
 /// The paths of head as far as base has them. A base that knows of none is a
@@ -70,15 +67,6 @@ fn count_base(valgrind: &Valgrind, base: PathBuf, head: &[Counted]) -> Vec<Count
             .map(|one| Counted { facts: one.facts.clone(), count: Err(why.clone()) })
             .collect(),
     }
-}
-
-fn found(path: &Path, flag: &str) -> Result<PathBuf, Error> {
-    path.canonicalize().map_err(|cause| {
-        Error::Argument(format!(
-            "`{flag} {}`: {cause}\nhelp: name a driver, e.g. `target/release/driver`",
-            path.display()
-        ))
-    })
 }
 
 /// By its name, which valgrind needs: `/proc/self/exe` would be valgrind's own.
@@ -95,8 +83,10 @@ fn is_wanted(wanted: &[String], name: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()))
 }
 
-fn check_names(wanted: &[String]) -> Result<(), Error> {
-    let names: Vec<&str> = paths::ALL.iter().map(|path| path.facts.name).collect();
+/// Each of `wanted` must be in the name of a path of the build that is counted, which
+/// may be older or newer than this one.
+fn check_names(wanted: &[String], counted: &Inventory) -> Result<(), Error> {
+    let names: Vec<&str> = counted.paths.iter().map(|facts| &*facts.name).collect();
     let is_unknown = |part: &&String| !names.iter().any(|name| name.contains(part.as_str()));
     match wanted.iter().find(is_unknown) {
         None => Ok(()),

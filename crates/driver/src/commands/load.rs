@@ -5,33 +5,56 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
+use procfs::process::Process;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::tether;
 use crate::{cli::LoadArgs, error::Error, outcome::End};
 
+/// Between two looks at whether the other process is still there.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// Works for a while and sleeps for a while, some tenths of a second to two
-/// seconds each, until the driver ends.
+/// seconds each, until the process ends that the load is to end with.
 ///
 /// # Errors
 ///
-/// If it cannot be tied to the driver's life.
+/// If there is no such process.
 pub(super) fn execute(arguments: &LoadArgs) -> Result<End, Error> {
-    tether::tie_to(arguments.parent, Signal::SIGKILL).map_err(|cause| Error::System {
-        what: "cannot tie the load to the driver".to_owned(),
-        cause,
-        help: "this command is for the driver's own use",
-    })?;
+    let other = alive(arguments.parent)?;
     let mut rng = Pcg64Mcg::seed_from_u64(arguments.seed);
-    let mut a_while = || Duration::from_millis(rng.random_range(200..2_000));
-    loop {
-        let until = Instant::now() + a_while();
-        while Instant::now() < until {
-            std::hint::black_box(a_moments_work());
+    let mut a_while = || Instant::now() + Duration::from_millis(rng.random_range(200..2_000));
+    while other.is_alive() {
+        spend(a_while(), &other, work);
+        spend(a_while(), &other, thread::sleep);
+    }
+    Ok(End::Complete)
+}
+
+/// The process, known by its folder in `/proc`, which no successor with the same number
+/// takes over.
+fn alive(pid: u32) -> Result<Process, Error> {
+    let process = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok());
+    process.filter(Process::is_alive).ok_or_else(|| {
+        let help = "name a process for whose life there is to be a load";
+        Error::Argument(format!("`--parent {pid}`: there is no such process\nhelp: {help}"))
+    })
+}
+
+/// Does `act` until the end of the time or of the other process.
+fn spend(until: Instant, other: &Process, act: impl Fn(Duration)) {
+    while other.is_alive() {
+        match until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => return,
+            left => act(left.min(BETWEEN_LOOKS)),
         }
-        thread::sleep(a_while());
+    }
+}
+
+fn work(time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        std::hint::black_box(a_moments_work());
     }
 }
 

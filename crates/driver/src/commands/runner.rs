@@ -1,6 +1,8 @@
 //! `driver runner`: hosts one backend for a driver.
 
-use harness::{Backend, BackendError, Configuration, Input, Job, Running, Strategy, Workload};
+use harness::{
+    Backend, BackendError, Configuration, Input, Job, Placement, Running, Strategy, Workload,
+};
 use nix::sys::signal::Signal;
 
 use super::tether;
@@ -34,7 +36,8 @@ pub(super) fn execute(arguments: RunnerArgs) -> Result<End, Error> {
         let share = arguments.extra_work / configuration.workers.get() as f64;
         backend = Box::new(Burdened { backend, share });
     }
-    harness::runner::serve(backend.as_ref()).map_err(broken)?;
+    let placement = Placement::of(arguments.pin);
+    harness::runner::serve(backend.as_ref(), placement).map_err(broken)?;
     Ok(End::Complete)
 }
 
@@ -54,8 +57,8 @@ struct RunningBurdened {
 }
 
 impl Backend for Burdened {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
-        let running = self.backend.start()?;
+    fn start(&self, placement: Placement) -> Result<Box<dyn Running>, BackendError> {
+        let running = self.backend.start(placement)?;
         Ok(Box::new(RunningBurdened { running, share: self.share, extra: None }))
     }
 }
@@ -95,7 +98,7 @@ impl Running for RunningBurdened {
 struct Refused(BackendError);
 
 impl Backend for Refused {
-    fn start(&self) -> Result<Box<dyn Running>, BackendError> {
+    fn start(&self, _: Placement) -> Result<Box<dyn Running>, BackendError> {
         Err(self.0.clone())
     }
 }

@@ -9,9 +9,10 @@ use super::measuring;
 use crate::{
     cli::SelftestArgs,
     config::Config,
-    duel::{self, Build, FALSE_ALARMS, Judged, Outcome, Ring, Terms},
+    duel::{self, Build, FALSE_ALARMS, Judged, Ring, Terms},
     environment,
     error::Error,
+    gate::Outcome,
     interrupt::{Interrupt, Interrupted},
     outcome::End,
     plan::{self, PlannedBlock},
@@ -34,8 +35,10 @@ struct Series {
     alarms: u32,
     inconclusive: u32,
     broken: u32,
+    /// Settled before their time was over.
+    settled: u32,
     /// From duels of equals: what a cell would have had to be slowed down by to
-    /// be found slower.
+    /// be found slower, at most; infinite if nothing could have been found.
     needed: Vec<f64>,
 }
 
@@ -54,7 +57,7 @@ struct Test<'a> {
 /// If the arguments or the config are not usable.
 pub(super) fn execute(arguments: &SelftestArgs) -> Result<End, Error> {
     let mut config = Config::load(&arguments.config)?;
-    config.require_experiments(&arguments.config)?;
+    duel::require_duel(&config, &arguments.config)?;
     config.resolve_workers(environment::available_cores());
     let blocks = plan::blocks(&config, environment::available_cores());
     let interrupt = measuring::watch_signals()?;
@@ -90,18 +93,23 @@ impl Test<'_> {
     }
 
     fn series(&self, slowdown: f64, duels: u32) -> Result<Series, Interrupted> {
-        let (alarms, inconclusive, broken) = (0, 0, 0);
-        let mut series =
-            Series { slowdown, duels, alarms, inconclusive, broken, needed: Vec::new() };
+        let mut series = Series::new(slowdown, duels);
         for number in 0..duels {
             let judged = self.duel(slowdown, u64::from(number))?;
-            match Outcome::of(&judged, self.margin()) {
+            match duel::outcome(&judged, self.margin()) {
                 Outcome::Pass => {}
                 Outcome::Regression => series.alarms += 1,
                 Outcome::Inconclusive => series.inconclusive += 1,
-                Outcome::Broken => series.broken += 1,
+                Outcome::Broken => {
+                    series.broken += 1;
+                    let failures = judged.iter().filter_map(|one| Some((one, one.failure()?)));
+                    for (one, failure) in failures {
+                        printing::note(&format!("{}: {failure}", one.cell.name()));
+                    }
+                }
             }
-            series.needed.extend(judged.iter().filter_map(|one| self.needed(one)));
+            series.settled += u32::from(duel::was_settled(&judged));
+            series.needed.extend(judged.iter().map(|one| self.needed(one)));
             if (number + 1) % 10 == 0 || number + 1 == duels {
                 let Series { alarms, .. } = series;
                 let done = number + 1;
@@ -129,7 +137,7 @@ impl Test<'_> {
             terms: &terms,
             interrupt: &self.interrupt,
         };
-        Ok(duel::judge(duel::fight(&ring, &self.blocks)?, &terms))
+        duel::fight(&ring, &self.blocks)
     }
 
     fn margin(&self) -> f64 {
@@ -138,40 +146,66 @@ impl Test<'_> {
 
     /// A slow-down moves an interval of ratios as a whole: by how much this one
     /// would have had to move to lie beyond the margin.
-    fn needed(&self, judged: &Judged) -> Option<f64> {
-        let low = judged.ratio?.low?;
-        Some((1.0 + self.margin()) / low - 1.0)
+    ///
+    /// So much is enough. An interval of a block that was settled halfway, moved so
+    /// far, leaves the block settled. One of the end is never reached if the moved
+    /// cell has its block end halfway, but then it was found there: moving it up
+    /// settles it in no other way. Less may be enough where a block was settled
+    /// halfway, for the interval of the end is narrower.
+    fn needed(&self, judged: &Judged) -> f64 {
+        let low = judged.ratio.and_then(|ratio| ratio.low);
+        low.map_or(f64::INFINITY, |low| (1.0 + self.margin()) / low - 1.0)
     }
 
     fn table(&self, series: &[Series]) -> String {
         let cells: usize = self.blocks.iter().map(|block| block.record.configurations.len()).sum();
-        let seconds = self.arguments.time.as_secs_f64();
         let mut text = format!(
-            "duels of {cells} cells, {seconds} s each, margin {} %{}\n\n{:<13} {:>6} {:>7} {:>21} {:>5} {:>7}  goal\n",
+            "duels of {cells} cells, at most {} s each, margin {} %{}\n\n{}",
+            self.arguments.time.as_secs_f64(),
             self.arguments.margin,
             if self.arguments.load { ", a load comes and goes" } else { "" },
-            "head is",
-            "duels",
-            "alarms",
-            "share",
-            "open",
-            "broken",
+            Series::HEADER,
         );
         for one in series {
             text += &one.line();
         }
-        if let Some(needed) = series.first().and_then(|equals| stats::quantile(&equals.needed, 0.8))
-        {
-            text += &format!(
-                "\na single cell that is slower by {:.1} % is found in 80 % of such duels\n",
-                needed * 100.0
-            );
+        if let Some(equals) = series.first() {
+            text += &equals.found();
         }
         text
     }
 }
 
 impl Series {
+    const HEADER: &str =
+        "head is       duels alarms         share in % open broken settled  goal\n";
+
+    const fn new(slowdown: f64, duels: u32) -> Self {
+        let (alarms, inconclusive, broken, settled) = (0, 0, 0, 0);
+        Self { slowdown, duels, alarms, inconclusive, broken, settled, needed: Vec::new() }
+    }
+
+    /// What these duels of equals say is found in most of such duels.
+    fn found(&self) -> String {
+        const SHARE: f64 = 0.8;
+        let mut needed = self.needed.clone();
+        needed.sort_unstable_by(f64::total_cmp);
+        // Enough for at least that share, so nothing is interpolated.
+        let rank = (SHARE * needed.len() as f64).ceil() as usize;
+        match rank.checked_sub(1).map(|index| needed[index]) {
+            None => String::new(),
+            Some(needed) if needed.is_finite() => format!(
+                "\na single cell that is slower by {:.1} % is found in at least {} % of such \
+                 duels\n",
+                needed * 100.0,
+                SHARE * 100.0,
+            ),
+            Some(_) => {
+                "\nno slow-down is found in most of such duels: too few rounds count\n".to_owned()
+            }
+        }
+    }
+
     fn share(&self) -> f64 {
         f64::from(self.alarms) / f64::from(self.duels.max(1))
     }
@@ -200,15 +234,16 @@ impl Series {
         let (low, high) = stats::proportion::wilson(self.alarms, self.duels);
         let percent = |share: f64| share * 100.0;
         let share =
-            format!("{:.1} % [{:.1}–{:.1}]", percent(self.share()), percent(low), percent(high));
+            format!("{:.1} [{:.1}–{:.1}]", percent(self.share()), percent(low), percent(high));
         let sign = if self.slowdown > 0.0 { '≥' } else { '≤' };
         let verdict = if self.is_as_wanted() { "met" } else { "missed" };
         format!(
-            "{head:<13} {:>6} {:>7} {share:>21} {:>5} {:>7}  {sign} {:.0} % {verdict}\n",
+            "{head:<13} {:>5} {:>6} {share:>18} {:>4} {:>6} {:>7}  {sign} {:.0} % {verdict}\n",
             self.duels,
             self.alarms,
             self.inconclusive,
             self.broken,
+            self.settled,
             percent(self.wanted()),
         )
     }
@@ -239,8 +274,7 @@ mod tests {
     use super::*;
 
     fn series(slowdown: f64, alarms: u32) -> Series {
-        let needed = Vec::new();
-        Series { slowdown, duels: 100, alarms, inconclusive: 0, broken: 0, needed }
+        Series { alarms, ..Series::new(slowdown, 100) }
     }
 
     #[test]
@@ -252,8 +286,24 @@ mod tests {
 
     #[test]
     fn a_line_fits_a_terminal() {
-        for one in [series(0.0, 0), series(2.5, 100), series(10.0, 7)] {
+        for one in [series(0.0, 0), series(2.5, 100), series(12.5, 7)] {
+            let one = Series { settled: 100, inconclusive: 100, broken: 100, ..one };
             assert!(one.line().trim_end().chars().count() <= 80, "{}", one.line());
+            // Columns end where their titles do.
+            let end = |line: &str| line.rsplit_once("  ").map(|(start, _)| start.chars().count());
+            assert_eq!(end(&one.line()), end(Series::HEADER), "{}", one.line());
         }
+    }
+
+    #[test]
+    fn what_is_found_is_what_most_intervals_would_have_shown() {
+        let found = |needed: [f64; 6]| {
+            let needed = needed.to_vec();
+            Series { needed, ..series(0.0, 0) }.found()
+        };
+        let some = found([0.01, 0.05, 0.02, 0.03, 0.04, f64::INFINITY]);
+        assert!(some.contains("slower by 5.0 % is found in at least 80 %"), "{some}");
+        let none = found([0.01, 0.05, 0.02, 0.03, f64::INFINITY, f64::INFINITY]);
+        assert!(none.contains("no slow-down is found"), "{none}");
     }
 }

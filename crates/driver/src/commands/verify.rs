@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroUsize};
 
-use harness::{Configuration, Job, Strategy, Workload, record::Failure};
+use harness::{Configuration, Job, Placement, Strategy, Workload, record::Failure};
 
 use super::measuring::watch_signals;
 use crate::{
@@ -103,8 +103,9 @@ fn cycle(
     configuration: &Configuration,
     workload: Workload,
 ) -> Result<usize, Trouble> {
-    let process = launch::launch(configuration, &config.runners)?;
-    let mut runner = Runner::new(process, configuration, config.deadline, interrupt.clone());
+    let process = launch::launch(configuration, Placement::Free, &config.runners)?;
+    let (deadline, interrupt) = (config.deadline, interrupt.clone());
+    let mut runner = Runner::new(process, configuration, Placement::Free, deadline, interrupt);
     let mut nonces =
         Nonces::new(config.seed, [workload as u64, configuration.workers.get() as u64, 0]);
     runner.greet()?;

@@ -16,13 +16,13 @@ pub(crate) mod values;
 
 use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 
-use harness::{StartMethod, Strategy, Workload, record::ExperimentKind};
+use harness::{Placement, StartMethod, Strategy, Workload, record::ExperimentKind};
 use serde::{Serialize, Serializer};
 
 pub(crate) use error::ConfigError;
 pub(crate) use limits::Limits;
 pub(crate) use shipped::SHIPPED;
-use values::{ByteSize, WorkerCount};
+use values::{ByteSize, Until, WorkerCount};
 
 /// What a sweep measures and for how long.
 ///
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) incarnations: u32,
     /// Relative half-width of every interval at which a block may end early.
     pub(crate) precision: f64,
+    /// What else ends a block early.
+    pub(crate) until: Until,
     /// Clean rounds after which a block ends in any case.
     pub(crate) max_rounds: u32,
     /// Share of the available memory that one block may use.
@@ -97,6 +99,8 @@ pub(crate) struct Experiment {
     pub(crate) start_methods: Vec<StartMethod>,
     /// Of everything but `serial`.
     pub(crate) workers: Vec<WorkerCount>,
+    /// Whether each worker stays on a core of its own.
+    pub(crate) pin: bool,
     /// In a job; in payload experiments, per worker and at most.
     pub(crate) tasks: NonZeroUsize,
     /// Elements in a task, one block each; empty in payload experiments.
@@ -107,12 +111,19 @@ pub(crate) struct Experiment {
     pub(crate) sizes: Vec<ByteSize>,
 }
 
+impl Experiment {
+    /// Where its workers run.
+    pub(crate) const fn placement(&self) -> Placement {
+        Placement::of(self.pin)
+    }
+}
+
 /// A command that speaks the runner protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ExternalRunner {
     /// The backend's name in tables.
     pub(crate) name: String,
-    /// Program and arguments; `--workers N` is appended.
+    /// Program and arguments; `--workers N` is appended, and `--pin` where it applies.
     pub(crate) command: Vec<String>,
     /// Passed on as `--start-method M`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,17 +9,18 @@ use super::{
     Config, ConfigError, Experiment, ExternalRunner, Limits, ValidityLimits, defaults,
     section::{Entry, Section, Text},
     suggest,
-    values::{ByteSize, WorkerCount, parse_count, parse_duration},
+    values::{ByteSize, Until, WorkerCount, parse_count, parse_duration},
 };
 use crate::backends;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "question",
     "time_budget",
     "seed",
     "deadline",
     "incarnations",
     "precision",
+    "until",
     "max_rounds",
     "memory_share",
     "validity",
@@ -27,7 +28,7 @@ const KEYS: [&str; 12] = [
     "experiment",
     "runner",
 ];
-pub(super) const EXPERIMENT_KEYS: [&str; 11] = [
+pub(super) const EXPERIMENT_KEYS: [&str; 12] = [
     "name",
     "kind",
     "question",
@@ -36,6 +37,7 @@ pub(super) const EXPERIMENT_KEYS: [&str; 11] = [
     "backends",
     "start_methods",
     "workers",
+    "pin",
     "tasks",
     "task_size",
     "sizes",
@@ -84,6 +86,9 @@ impl Config {
             })?,
             incarnations: or(&top, "incarnations", 6, |entry| small(&entry, 100))?,
             precision: or(&top, "precision", 0.02, |entry| entry.number(0.0, 1.0))?,
+            until: or(&top, "until", Until::Precise, |entry| {
+                entry.one_of(&Until::ALL, Until::name)
+            })?,
             max_rounds: or(&top, "max_rounds", 200, |entry| small(&entry, 1_000_000))?,
             memory_share: or(&top, "memory_share", 0.5, |entry| entry.number(0.01, 0.95))?,
             validity: validity(&top)?,
@@ -142,6 +147,7 @@ fn experiment(
         workers: or(section, "workers", defaults::workers(kind), |entry| {
             list(entry, |item| item.parsed(str::parse::<WorkerCount>))
         })?,
+        pin: or(section, "pin", false, |entry| entry.boolean())?,
         tasks: or(section, "tasks", defaults::tasks(kind), |entry| entry.parsed(parse_count))?,
         task_size: match section.get("task_size") {
             _ if payload => BTreeMap::new(),

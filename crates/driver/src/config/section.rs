@@ -115,6 +115,11 @@ impl<'a> Entry<'a> {
         self.value.get_ref().as_str().ok_or_else(|| self.wrong_type("a string in quotes"))
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&self) -> Result<bool, ConfigError> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.wrong_type("true or false"))
+    }
+
     /// A number or string, parsed by `parse`, whose error says what is allowed.
     pub(super) fn parsed<T>(
         &self,

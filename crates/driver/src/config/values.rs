@@ -10,6 +10,32 @@ const MAX_WORKERS: usize = 1024;
 /// What a worker count may look like, for messages.
 pub(crate) const WORKER_COUNTS: &str = "a number from 1 to 1024, `cores`, `2*cores` (any factor) or `powers` (1, 2, 4 … up to twice the cores)";
 
+/// What ends a block early, besides intervals that are as narrow as is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Nothing.
+    Precise,
+    /// It is shown of every configuration whether it pays.
+    Decided,
+}
+
+impl Until {
+    pub(crate) const ALL: [Self; 2] = [Self::Precise, Self::Decided];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Precise => "precise",
+            Self::Decided => "decided",
+        }
+    }
+}
+
+impl Serialize for Until {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// A worker count that may depend on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkerCount {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Configuration, Job};
+use harness::{Configuration, Job, Placement};
 
 use super::{Build, Side};
 use crate::{
@@ -33,7 +33,7 @@ impl Pair {
     /// Starts both, the first of `order` first, and warms them up.
     pub(super) fn start(
         builds: [&Build; 2],
-        (configuration, job): (&Configuration, Job),
+        (configuration, job, placement): (&Configuration, Job, Placement),
         order: [Side; 2],
         (deadline, interrupt): (Duration, &Interrupt),
         seed: u64,
@@ -41,9 +41,11 @@ impl Pair {
         let mut launched = [const { None }; 2];
         for side in order {
             let build = builds[side as usize];
-            let process = launch::launch_build(&build.program, &build.arguments, configuration)
+            let (program, arguments) = (&build.program, &build.arguments);
+            let process = launch::launch_build(program, arguments, configuration, placement)
                 .map_err(|trouble| Loss::of(side, trouble))?;
-            let runner = Runner::new(process, configuration, deadline, interrupt.clone());
+            let interrupt = interrupt.clone();
+            let runner = Runner::new(process, configuration, placement, deadline, interrupt);
             let nonces = Nonces::new(seed, [side as u64, 0, 0]);
             launched[side as usize] = Some(Fighter { runner, nonces });
         }

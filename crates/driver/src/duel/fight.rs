@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use harness::Placement;
 use stats::BalancedOrder;
 
 use super::{
     Build, Cell, Side, Terms,
     bout::{Loss, Pair},
+    judge::{Judge, Judged},
 };
 use crate::{
     config::Config,
@@ -24,28 +26,33 @@ pub(crate) struct Ring<'a> {
     pub(crate) interrupt: &'a Interrupt,
 }
 
-/// Has both builds take turns at every cell of `blocks`, block after block.
+/// Has both builds take turns at every cell of `blocks`, block after block, and
+/// judges them. The time that a block did not need is saved, not given to others.
 ///
 /// # Errors
 ///
 /// If the user interrupts.
-pub(crate) fn fight(ring: &Ring<'_>, blocks: &[PlannedBlock]) -> Result<Vec<Cell>, Interrupted> {
+pub(crate) fn fight(ring: &Ring<'_>, blocks: &[PlannedBlock]) -> Result<Vec<Judged>, Interrupted> {
     let total: f64 = blocks.iter().map(|block| block.weight).sum();
-    let mut cells = Vec::new();
+    let cells = blocks.iter().map(|block| block.record.configurations.len()).sum();
+    let judge = Judge::new(ring.terms, cells);
+    let mut judged = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         let time = ring.terms.time.mul_f64((block.weight / total).clamp(0.0, 1.0));
-        cells.extend(fight_over(ring, block, index as u64, time)?);
+        judged.extend(fight_over(ring, &judge, block, index as u64, time)?);
     }
-    Ok(cells)
+    Ok(judged)
 }
 
-/// The cells of one block, all of them alive at once.
+/// The cells of one block, all of them alive at once, until they are settled or
+/// have had their lives.
 fn fight_over(
     ring: &Ring<'_>,
+    judge: &Judge<'_>,
     block: &PlannedBlock,
     index: u64,
     time: Duration,
-) -> Result<Vec<Cell>, Interrupted> {
+) -> Result<Vec<Judged>, Interrupted> {
     let record = &block.record;
     let cell = |configuration: &harness::Configuration| Cell {
         job: record.job,
@@ -62,16 +69,24 @@ fn fight_over(
     for life in 0..ring.terms.lives {
         let until = begun + time.mul_f64(f64::from(life + 1) / f64::from(ring.terms.lives));
         let seed = ring.terms.seed ^ (index << 48) ^ (u64::from(life) << 32);
-        let mut live = Life { ring, cells: &mut cells, life, seed, round };
+        let placement = record.placement;
+        let mut live = Life { ring, placement, cells: &mut cells, life, seed, round };
         live.take_place(until, saturating)?;
         round = live.round;
+        if ring.terms.halfway() == Some(life + 1) {
+            match judge.halfway(cells) {
+                Ok(settled) => return Ok(settled),
+                Err(open) => cells = open,
+            }
+        }
     }
-    Ok(cells)
+    Ok(judge.at_the_end(cells))
 }
 
 /// One life of all runners of a block.
 struct Life<'a> {
     ring: &'a Ring<'a>,
+    placement: Placement,
     cells: &'a mut [Cell],
     life: u32,
     seed: u64,
@@ -87,11 +102,7 @@ impl Life<'_> {
         // At least one round, whatever the time.
         loop {
             let values = self.take_round(&mut pairs)?;
-            let trees = || {
-                let census = Census::take();
-                let pids = pairs.iter().flatten().flat_map(Pair::pids);
-                crate::measure::resources::Tree::union(pids.map(|pid| census.tree(pid)))
-            };
+            let trees = || Census::take().tree(pairs.iter().flatten().flat_map(Pair::pids));
             let is_clean = observer.after_round(trees).contaminated.is_empty();
             self.note(&values, is_clean);
             self.round += 1;
@@ -117,7 +128,7 @@ impl Life<'_> {
                 pairs.push(None);
                 continue;
             }
-            let what = (&cell.configuration, cell.job);
+            let what = (&cell.configuration, cell.job, self.placement);
             let patience = (config.deadline, self.ring.interrupt);
             let seed = self.seed ^ index as u64;
             let started = Pair::start(self.ring.builds, what, order, patience, seed);

@@ -6,12 +6,14 @@
 //! placement lives as long as a process. A round has a *bout* of every cell, in a
 //! balanced order: both builds run the job in the order A B B A, so that what
 //! drifts in a straight line cancels, and the ratio of their geometric means is
-//! one value. What a cell comes to is a verdict over the lives and their rounds
-//! ([`judge`](mod@judge)).
+//! one value. What a cell comes to is a verdict over the lives and their rounds. A
+//! block of cells ends after half of its lives if nothing of it is open by then
+//! ([`judge`]).
 
 mod bout;
 mod fight;
 mod judge;
+mod suitable;
 pub(crate) mod telling;
 
 use std::{path::PathBuf, time::Duration};
@@ -20,7 +22,8 @@ use harness::{Configuration, Job, record::Failure};
 use serde::Serialize;
 
 pub(crate) use fight::{Ring, fight};
-pub(crate) use judge::{Judged, Outcome, judge};
+pub(crate) use judge::{Ended, Judged, outcome, was_settled};
+pub(crate) use suitable::require_duel;
 
 /// One of the two.
 #[derive(Clone, Debug)]
@@ -58,9 +61,9 @@ impl Side {
 /// What a duel is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// For all rounds of all cells.
+    /// For all rounds of all cells, if nothing is settled before.
     pub(crate) time: Duration,
-    /// How often the runners are started.
+    /// How often the runners are started, if nothing is settled before.
     pub(crate) lives: u32,
     /// By how much head may be slower, as a share.
     pub(crate) margin: f64,
@@ -69,6 +72,15 @@ pub(crate) struct Terms {
     pub(crate) false_alarms: f64,
     /// Of every random choice.
     pub(crate) seed: u64,
+}
+
+impl Terms {
+    /// After so many lives of a block there is a look at whether anything of it is
+    /// open, unless so few show nothing.
+    pub(crate) fn halfway(&self) -> Option<u32> {
+        let half = self.lives / 2;
+        (half as usize >= judge::FEWEST_LIVES).then_some(half)
+    }
 }
 
 /// What was measured of one cell.

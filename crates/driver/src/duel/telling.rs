@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 use stats::paired::Verdict;
 
-use super::{Judged, Outcome, Terms};
-use crate::trackers::Figure;
+use super::{Ended, Judged, Terms, was_settled};
+use crate::{gate::Outcome, trackers::Figure};
 
 /// Everything about a duel that is told.
 #[derive(Clone, Debug)]
@@ -30,6 +30,7 @@ struct CellJson<'a> {
     /// Of the sign test.
     sign_test: Option<(f64, f64)>,
     verdict: String,
+    ended: Ended,
     rounds: usize,
     disturbed: u32,
     failure: Option<String>,
@@ -46,11 +47,11 @@ impl Told<'_> {
             let _ = writeln!(text, "{:<44} {:<22} {}", shortened(one), figure(one), word(one));
         }
         for one in self.judged {
-            if let Some(failure) = failure(one) {
+            if let Some(failure) = one.failure() {
                 let _ = writeln!(text, "\n{}: {failure}", one.cell.name());
             }
         }
-        let _ = writeln!(text, "\n{}\n{}", self.counts(), self.sentence());
+        let _ = writeln!(text, "\n{}\n{}\n{}", self.counts(), self.ending(), self.sentence());
         text
     }
 
@@ -64,11 +65,11 @@ impl Told<'_> {
             let _ = writeln!(text, "| {} | {} | {} |", one.cell.name(), figure(one), word(one));
         }
         for one in self.judged {
-            if let Some(failure) = failure(one) {
+            if let Some(failure) = one.failure() {
                 let _ = write!(text, "\n{}: {failure}\n", one.cell.name());
             }
         }
-        let _ = write!(text, "\n{}\n", self.counts());
+        let _ = write!(text, "\n{}; {}.\n", self.counts(), self.ending());
         text
     }
 
@@ -78,11 +79,13 @@ impl Told<'_> {
         let [base, head] = self.builds;
         json!({
             "outcome": self.outcome.name(),
+            "ended": if was_settled(self.judged) { Ended::Settled } else { Ended::Time },
             "base": base,
             "head": head,
             "terms": {
                 "seconds": time.as_secs_f64(),
                 "lives": lives,
+                "look_after_lives": self.terms.halfway(),
                 "margin": margin,
                 "false_alarms": false_alarms,
                 "seed": seed,
@@ -137,6 +140,22 @@ impl Told<'_> {
         )
     }
 
+    /// Why it ended when it did.
+    fn ending(&self) -> String {
+        let (all, lives) = (self.judged.len(), self.terms.lives);
+        let settled = self.judged.iter().filter(|one| one.ended == Ended::Settled).count();
+        match self.terms.halfway() {
+            Some(half) if settled == all => format!("settled after {half} of {lives} lives"),
+            Some(half) if settled > 0 => {
+                format!(
+                    "{settled} of {all} cells settled after {half} of {lives} lives, the others \
+                     took their time"
+                )
+            }
+            _ => format!("not settled early: took all {lives} lives and their time"),
+        }
+    }
+
     fn sentence(&self) -> String {
         let margin = self.terms.margin * 100.0;
         match self.outcome {
@@ -163,9 +182,10 @@ fn cell_json(one: &Judged) -> CellJson<'_> {
         level: one.ratio.map(|ratio| ratio.level),
         sign_test: one.sign,
         verdict: word(one),
+        ended: one.ended,
         rounds: one.cell.rounds(),
         disturbed: one.cell.disturbed,
-        failure: failure(one),
+        failure: one.failure(),
         log_ratios: &one.cell.lives,
     }
 }
@@ -187,11 +207,6 @@ fn figure(one: &Judged) -> String {
     }
 }
 
-fn failure(one: &Judged) -> Option<String> {
-    let (side, failure) = one.cell.failure.as_ref()?;
-    Some(format!("{} failed ({}): {}", side.name(), failure.kind, failure.message))
-}
-
 /// Its name, as far as there is room.
 fn shortened(one: &Judged) -> String {
     const COLUMNS: usize = 44;
@@ -199,5 +214,50 @@ fn shortened(one: &Judged) -> String {
     match name.char_indices().nth(COLUMNS) {
         None => name,
         Some(_) => name.chars().take(COLUMNS - 1).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use harness::{Configuration, Job, Workload};
+
+    use super::{super::Cell, *};
+
+    fn judged(ended: Ended) -> Judged {
+        let cell = Cell {
+            job: Job { workload: Workload::SumOfSquares, tasks: 4, task_size: 100 },
+            configuration: Configuration::serial(),
+            lives: Vec::new(),
+            disturbed: 0,
+            failure: None,
+        };
+        Judged { cell, ratio: None, sign: None, verdict: Verdict::Inconclusive, ended }
+    }
+
+    fn ending(lives: u32, ended: &[Ended]) -> String {
+        let time = Duration::from_secs(1);
+        let terms = Terms { time, lives, margin: 0.03, false_alarms: 0.01, seed: 1 };
+        let judged: Vec<Judged> = ended.iter().copied().map(judged).collect();
+        let (builds, outcome) = (["base", "head"], Outcome::Inconclusive);
+        let told = Told { judged: &judged, terms: &terms, builds, outcome };
+        assert!(told.text().lines().all(|line| line.chars().count() <= 80), "{}", told.text());
+        assert!(told.text().contains(&told.ending()) && told.markdown().contains(&told.ending()));
+        told.ending()
+    }
+
+    #[test]
+    fn what_was_settled_halfway_and_what_was_not_is_told_apart() {
+        let (settled, time) = (Ended::Settled, Ended::Time);
+        assert_eq!(ending(16, &[settled, settled]), "settled after 8 of 16 lives");
+        assert_eq!(
+            ending(16, &[settled, time, time]),
+            "1 of 3 cells settled after 8 of 16 lives, the others took their time"
+        );
+        let none = "not settled early: took all 16 lives and their time";
+        assert_eq!(ending(16, &[time, time]), none);
+        // Too few for a look.
+        assert!(ending(4, &[time]).contains("all 4 lives"));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Count, Counted};
+use crate::gate::Outcome;
 
 /// A path of head beside that of base.
 #[derive(Clone, Debug)]
@@ -25,25 +26,12 @@ pub(crate) enum Verdict {
     More,
     /// It costs something else each time: no gate.
     Varies,
-    /// It cannot be counted here, in neither of the two.
+    /// It cannot be counted here: of base neither, or not the same every time.
     NotCounted,
-    /// It could be counted of base, but not of head.
+    /// Base's is the same every time, and head's cannot be counted.
     Lost,
     /// Base has no such path, or it could not be counted there.
     NoBase,
-}
-
-/// What all paths come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Nothing costs more than base and the margin.
-    Pass,
-    /// Something does.
-    Regression,
-    /// Nothing could be compared.
-    Inconclusive,
-    /// Nothing could be counted of head, or not what could be of base.
-    Broken,
 }
 
 /// Each path of `head`, beside the one of `base` that counts the same, if there
@@ -67,7 +55,7 @@ fn base_of(head: &Counted, base: &[Counted]) -> Result<Count, String> {
 
 fn verdict(head: &Counted, base: Option<&Result<Count, String>>, margin: f64) -> Verdict {
     let (head, base) = match (&head.count, base) {
-        (Err(_), Some(Ok(_))) => return Verdict::Lost,
+        (Err(_), Some(Ok(base))) if base.is_steady => return Verdict::Lost,
         (Err(_), _) => return Verdict::NotCounted,
         (Ok(head), None) if head.is_steady => return Verdict::Counted,
         (Ok(_), None) => return Verdict::Varies,
@@ -88,7 +76,7 @@ impl Judged {
     /// Head's over base's, where both are known.
     pub(crate) fn ratio(&self) -> Option<f64> {
         let (head, base) = (self.head.count.as_ref().ok()?, self.base.as_ref()?.as_ref().ok()?);
-        Some(head.each / base.each)
+        Some(head.known()? / base.known()?)
     }
 
     /// Why there is no figure, where there is none.
@@ -101,27 +89,20 @@ impl Judged {
     }
 }
 
-impl Outcome {
-    pub(crate) fn of(judged: &[Judged]) -> Self {
-        let any = |wanted: &[Verdict]| judged.iter().any(|one| wanted.contains(&one.verdict));
-        if any(&[Verdict::Lost]) || judged.iter().all(|one| one.head.count.is_err()) {
-            Self::Broken
-        } else if any(&[Verdict::More]) {
-            Self::Regression
-        } else if any(&[Verdict::Same, Verdict::Less, Verdict::Counted]) {
-            Self::Pass
-        } else {
-            Self::Inconclusive
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Regression => "regression",
-            Self::Inconclusive => "inconclusive",
-            Self::Broken => "broken",
-        }
+/// What all paths come to: broken if head has lost what could be counted of base, or
+/// nothing could be counted and there is no base; inconclusive if nothing could be
+/// compared. A valgrind that can count neither of the two says nothing of head.
+pub(crate) fn outcome(judged: &[Judged]) -> Outcome {
+    let any = |wanted: &[Verdict]| judged.iter().any(|one| wanted.contains(&one.verdict));
+    let is_mute = |one: &Judged| one.base.is_none() && one.head.count.is_err();
+    if any(&[Verdict::Lost]) || judged.iter().all(is_mute) {
+        Outcome::Broken
+    } else if any(&[Verdict::More]) {
+        Outcome::Regression
+    } else if any(&[Verdict::Same, Verdict::Less, Verdict::Counted]) {
+        Outcome::Pass
+    } else {
+        Outcome::Inconclusive
     }
 }
 
@@ -159,7 +140,7 @@ mod tests {
 
     fn verdicts(head: &[Counted], base: Option<&[Counted]>) -> (Vec<Verdict>, Outcome) {
         let judged = judge(head.to_vec(), base, 0.01);
-        (judged.iter().map(|one| one.verdict).collect(), Outcome::of(&judged))
+        (judged.iter().map(|one| one.verdict).collect(), outcome(&judged))
     }
 
     #[test]
@@ -204,5 +185,29 @@ mod tests {
         let (known, outcome) = verdicts(&head, Some(&base));
         assert_eq!((known, outcome), (vec![Verdict::Same, Verdict::Lost], Outcome::Broken));
         assert_eq!(verdicts(&head[1..], None).1, Outcome::Broken);
+    }
+
+    #[test]
+    fn where_nothing_can_be_counted_of_base_either_head_is_not_to_blame() {
+        let nothing = [counted("a", None), counted("b", None)];
+        let expected = (vec![Verdict::NotCounted; 2], Outcome::Inconclusive);
+        assert_eq!(verdicts(&nothing, Some(&nothing)), expected);
+    }
+
+    #[test]
+    fn what_varies_of_base_is_not_lost_if_head_cannot_be_counted() {
+        let head = [counted("a", Some((100.0, STEADY))), counted("b", None)];
+        let base = [head[0].clone(), counted("b", Some((100.0, false)))];
+        let expected = (vec![Verdict::Same, Verdict::NotCounted], Outcome::Pass);
+        assert_eq!(verdicts(&head, Some(&base)), expected);
+    }
+
+    #[test]
+    fn where_more_varies_than_it_costs_there_is_no_ratio() {
+        let [steady, hidden] = [(100.0, STEADY), (0.0, false)].map(|one| counted("a", Some(one)));
+        for (head, base) in [(&steady, &hidden), (&hidden, &steady)] {
+            let judged = judge(vec![head.clone()], Some(std::slice::from_ref(base)), 0.01);
+            assert_eq!((judged[0].verdict, judged[0].ratio()), (Verdict::Varies, None));
+        }
     }
 }

@@ -16,5 +16,5 @@ pub(crate) mod telling;
 mod valgrind;
 
 pub(crate) use count::{Build, Count, Counted, count};
-pub(crate) use judge::{Judged, Outcome, Verdict, judge};
+pub(crate) use judge::{Judged, Verdict, judge, outcome};
 pub(crate) use valgrind::{INSTALL, Valgrind};

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use harness::{Configuration, Job, StartMethod, Strategy, Workload};
+use harness::{Configuration, Job, Placement, StartMethod, Strategy, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::backends;
@@ -140,7 +140,7 @@ fn run(
     let configuration = Configuration { strategy, workers: NonZeroUsize::MIN };
     let job = Job { workload, tasks, task_size };
     let backend = (entry.construct)(&configuration).map_err(told)?;
-    let mut running = backend.start().map_err(told)?;
+    let mut running = backend.start(Placement::Free).map_err(told)?;
     running.load(job).map_err(told)?;
     running.visit_buffer(&mut |first, part| workload.fill(part, first, NONCE));
     running.run().map_err(told)?;

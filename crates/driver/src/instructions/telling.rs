@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Count, Judged, Outcome, Verdict};
-use crate::trackers::Figure;
+use super::{Count, Judged, Verdict};
+use crate::{gate::Outcome, trackers::Figure};
 
 /// Columns of a table in which the path is named.
 pub(crate) const NAME_COLUMNS: usize = 27;
@@ -170,7 +170,7 @@ impl Told<'_> {
 
 fn path_json(one: &Judged) -> Value {
     let each = |count: Option<&Result<Count, String>>| {
-        count.and_then(|count| count.as_ref().ok()).map(|count| count.each)
+        count.and_then(|count| count.as_ref().ok()).and_then(Count::known)
     };
     json!({
         "path": one.head.facts.name,
@@ -192,10 +192,10 @@ fn short_row([name, unit, instructions, verdict]: [&str; 4]) -> String {
 }
 
 fn figure(count: Option<&Result<Count, String>>) -> String {
-    match count {
-        Some(Ok(count)) if count.each < 10.0 => format!("{:.4}", count.each),
-        Some(Ok(count)) => format!("{:.2}", count.each),
-        Some(Err(_)) | None => "–".to_owned(),
+    match count.and_then(|count| count.as_ref().ok()).and_then(Count::known) {
+        Some(each) if each < 10.0 => format!("{each:.4}"),
+        Some(each) => format!("{each:.2}"),
+        None => "–".to_owned(),
     }
 }
 
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn told<'a>(judged: &'a [Judged], base: Option<&'a str>) -> Told<'a> {
-        let outcome = Outcome::of(judged);
+        let outcome = crate::instructions::outcome(judged);
         let (builds, version, instruction_set) = ((base, "head"), "3.19.0", "V4");
         Told { judged, margin: 0.01, builds, version, instruction_set, outcome }
     }

@@ -77,6 +77,8 @@ impl Valgrind {
         command.env_clear();
         command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.args(["--command-line-only=yes", "--tool=callgrind"]);
+        // No pipes for a debugger, which a path that is killed would leave behind.
+        command.arg("--vgdb=no");
         command.arg("--callgrind-out-file=/dev/null").arg(program).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let lost = |error| format!("valgrind cannot be started: {error}");
@@ -152,6 +154,18 @@ mod tests {
         assert_eq!(total(7, &ended(14, "")), Err("took too long under valgrind".to_owned()));
         assert!(total(7, &ended(4, "==7== x")).unwrap_err().contains("does not know"));
         assert!(total(7, &ended(9, "==7== x")).unwrap_err().contains("SIGKILL"));
+    }
+
+    #[test]
+    fn nothing_lies_in_the_temporary_folder_that_a_killed_path_would_leave() {
+        let Ok(valgrind) = Valgrind::find() else {
+            println!("skipped: valgrind is not installed");
+            return;
+        };
+        let list = "for pipe in /tmp/vgdb-pipe-*-$$-by-*; do [ -e $pipe ] && echo $pipe; done; :";
+        let arguments = ["-c", list].map(str::to_owned);
+        let total = valgrind.count(Path::new("/bin/sh"), &arguments).expect("a shell");
+        assert_eq!(total.printed, "");
     }
 
     #[test]

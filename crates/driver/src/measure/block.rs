@@ -16,57 +16,134 @@ use super::{
     Bench, Stop,
     budget::{self, Costs, Left, Slice},
     cast::{Cast, Loss},
+    decision,
     history::History,
     precision,
     validity::Observer,
 };
-use crate::{client::Tally, environment, plan, plan::PlannedBlock};
+use crate::{
+    client::Tally,
+    config::{Config, values::Until},
+    environment, plan,
+};
 
 /// Rounds between two looks at the intervals, which cost some milliseconds.
 const ROUNDS_BETWEEN_INTERVALS: u32 = 4;
 
-/// Measures a block until it is precise, its slice of the time is spent, or
-/// it has all its rounds. At least one round is taken.
-pub(super) fn measure(
-    bench: &mut Bench<'_>,
-    planned: &PlannedBlock,
-    block_index: usize,
-    length: Duration,
-) -> Result<(), Stop> {
-    let block = &planned.record;
-    let history = History::of(bench.journal.records(), block);
-    let mut run = BlockRun {
-        block,
-        block_index,
-        order: BalancedOrder::new(
-            block.configurations.len(),
-            bench.config.seed ^ (block_index as u64) << 32,
-        ),
-        history,
-        slice: Slice::starting_now(length),
-        costs: Costs::default(),
-        losses: Vec::new(),
-        bench,
-    };
-    let reason = run.take_all_lives()?;
-    run.record_losses_alone()?;
-    let reached = run.precision();
-    let precision_asked = Some(bench.config.precision);
-    let end = BlockEndRecord { block: block.block.clone(), reason, precision_asked };
-    bench.journal.append(&[Record::BlockEnd(end)])?;
-    bench.journal.sync()?;
-    bench.progress.leave(block, reason, reached);
-    Ok(())
-}
-
-struct BlockRun<'a, 'b> {
-    bench: &'a mut Bench<'b>,
+/// A block, and how far it is.
+pub(super) struct Standing<'a> {
     block: &'a BlockRecord,
-    block_index: usize,
+    index: usize,
     order: BalancedOrder,
     history: History,
-    slice: Slice,
+    /// Of this run of the driver.
     costs: Costs,
+}
+
+/// One of a block's turns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit {
+    /// Its time.
+    pub(super) slice: Duration,
+    /// Counts from 1.
+    pub(super) pass: u32,
+    pub(super) passes: u32,
+}
+
+impl<'a> Standing<'a> {
+    /// As the records say.
+    pub(super) fn of(bench: &Bench<'_>, block: &'a BlockRecord, index: usize) -> Self {
+        let seed = bench.config.seed ^ (index as u64) << 32;
+        Self {
+            block,
+            index,
+            order: BalancedOrder::new(block.configurations.len(), seed),
+            history: History::of(bench.journal.records(), block),
+            costs: Costs::default(),
+        }
+    }
+
+    /// Of the block, in the plan.
+    pub(super) const fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(super) const fn is_complete(&self) -> bool {
+        self.history.complete
+    }
+
+    /// What its rounds have taken in runs of the driver before this one.
+    pub(super) const fn spent(&self) -> Duration {
+        self.history.spent
+    }
+
+    /// Whether an incarnation is worth starting for so long; not known before the
+    /// first.
+    pub(super) fn affords_life(&self, slice: Duration) -> bool {
+        self.costs.lives == 0 || slice >= self.costs.least_life()
+    }
+}
+
+impl Visit {
+    pub(super) const fn is_last(self) -> bool {
+        self.pass == self.passes
+    }
+
+    /// Of a number that is the whole sweep's, how much is due by the end of this visit.
+    const fn due(self, whole: u32) -> u32 {
+        (whole as u64 * self.pass as u64).div_ceil(self.passes as u64) as u32
+    }
+}
+
+/// Measures a block until it is precise, its slice of the time is spent, or
+/// it has all the rounds that are due. At least one round is taken, unless there
+/// are some and no time. The last visit ends the block, and so do the failure of
+/// all and a decision, if no more is asked for. Whether it had enough before its time was over is returned.
+pub(super) fn measure(
+    bench: &mut Bench<'_>,
+    standing: &mut Standing<'_>,
+    visit: Visit,
+) -> Result<bool, Stop> {
+    bench.progress.enter(standing.index, standing.block);
+    let lives_due = visit.due(bench.config.incarnations);
+    let mut run = BlockRun {
+        slice: Slice::starting_now(visit.slice),
+        lives_due: lives_due.saturating_sub(standing.history.next_incarnation).max(1),
+        most_rounds: visit.due(bench.config.max_rounds),
+        losses: Vec::new(),
+        standing,
+        bench,
+    };
+    let mut reason = run.take_all_lives()?;
+    run.record_losses_alone()?;
+    let reached = run.precision();
+    if reason == StopReason::TimeBudget && run.is_precise() {
+        reason = StopReason::Precise;
+    } else if !visit.is_last() && run.is_decided(visit.passes - 1) {
+        reason = StopReason::Decided;
+    }
+    bench.progress.leave();
+    let is_over = matches!(reason, StopReason::AllFailed | StopReason::Decided);
+    if visit.is_last() || is_over {
+        let block = standing.block.block.clone();
+        let precision_asked = Some(bench.config.precision);
+        let end = BlockEndRecord { block, reason, precision_asked };
+        bench.journal.append(&[Record::BlockEnd(end)])?;
+        bench.journal.sync()?;
+        standing.history.complete = true;
+        bench.progress.end(standing.block, reason, reached);
+    }
+    Ok(matches!(reason, StopReason::Precise | StopReason::MaxRounds))
+}
+
+struct BlockRun<'a, 'b, 'c> {
+    bench: &'a mut Bench<'b>,
+    standing: &'a mut Standing<'c>,
+    slice: Slice,
+    /// So many incarnations are to be taken, as far as they fit.
+    lives_due: u32,
+    /// No more rounds than so many, those of other visits included.
+    most_rounds: u32,
     /// Failures that no round has recorded yet.
     losses: Vec<Loss>,
 }
@@ -86,7 +163,7 @@ struct LifePlan {
 
 /// One incarnation of everybody.
 struct Life {
-    /// Counts from 0 in this run of the driver.
+    /// Counts from 0 in this visit.
     number: u32,
     /// The same over all runs of a resumed sweep.
     incarnation: u32,
@@ -115,21 +192,26 @@ enum LifeEnd {
     NextLife,
 }
 
-impl BlockRun<'_, '_> {
+impl BlockRun<'_, '_, '_> {
     fn take_all_lives(&mut self) -> Result<StopReason, Stop> {
-        if !self.history.begun {
-            self.bench.journal.append(&[Record::Block(self.block.clone())])?;
+        if !self.standing.history.begun {
+            self.bench.journal.append(&[Record::Block(self.standing.block.clone())])?;
             self.skip_what_does_not_fit();
             // Before anything is started: a sweep that is killed and resumed
             // must not try what does not fit.
             self.record_losses_alone()?;
         }
-        let wanted = self.bench.config.incarnations;
-        let mut plan =
-            LifePlan { least: wanted, lives: wanted, ends: Duration::ZERO, clean_rounds: 0 };
+        let least = self.lives_due;
+        let mut plan = LifePlan { least, lives: least, ends: Duration::ZERO, clean_rounds: 0 };
+        if !self.standing.affords_life(self.slice.left()) {
+            return Ok(StopReason::TimeBudget);
+        }
         for life in 0.. {
             if self.live().next().is_none() {
                 return Ok(StopReason::AllFailed);
+            }
+            if self.rounds_left() == 0 {
+                return Ok(StopReason::MaxRounds);
             }
             plan.lives = life + self.split_what_is_left(life, plan);
             if plan.lives == life {
@@ -139,6 +221,9 @@ impl BlockRun<'_, '_> {
             plan.clean_rounds = self.share_of_rounds(plan.lives - life);
             match self.live_once(life, &mut plan)? {
                 LifeEnd::Block(reason) => return Ok(reason),
+                LifeEnd::NextLife if life + 1 >= plan.least && self.is_precise() => {
+                    return Ok(StopReason::Precise);
+                }
                 LifeEnd::NextLife if life + 1 >= plan.lives => return Ok(StopReason::TimeBudget),
                 LifeEnd::NextLife => {}
             }
@@ -150,34 +235,31 @@ impl BlockRun<'_, '_> {
     /// left of the least if that narrows the widest interval, and there is time.
     fn split_what_is_left(&self, life: u32, plan: LifePlan) -> u32 {
         let least = plan.least.saturating_sub(life);
-        if life < budget::LIVES_BEFORE_SPLIT {
+        if self.standing.costs.lives < budget::LIVES_BEFORE_SPLIT {
             return least;
         }
-        let shares = self.precision().and_then(|p| precision::shares(&self.history, p.widest_at));
+        let shares =
+            self.precision().and_then(|p| precision::shares(&self.standing.history, p.widest_at));
         let left = Left { time: self.slice.left(), rounds: self.rounds_left() };
-        shares.map_or(least, |shares| budget::lives_left(left, self.costs, shares, least))
+        shares.map_or(least, |shares| budget::lives_left(left, self.standing.costs, shares, least))
     }
 
     /// One incarnation: its runners are started, take their rounds and end.
     fn live_once(&mut self, number: u32, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
         let begun = Instant::now();
-        let incarnation = self.history.next_incarnation;
-        let saturating = self
-            .block
-            .configurations
-            .iter()
-            .any(|configuration| configuration.workers.get() >= self.block.available_cores);
+        let incarnation = self.standing.history.next_incarnation;
+        let saturating = (self.standing.block.configurations.iter())
+            .any(|one| one.workers.get() >= self.standing.block.available_cores);
         let observer = Observer::begin(self.bench.config.validity, saturating);
         let wanted: Vec<usize> = self.live().collect();
         let (cast, losses) = Cast::launch(
             self.bench,
-            self.block,
-            self.block_index,
+            self.standing.block,
+            self.standing.index,
             incarnation,
             wanted.into_iter(),
         )?;
         self.note(losses);
-        let rounds_before = self.costs.rounds;
         let mut life = Life { number, incarnation, begun, cast, observer, since: begun };
         let end = match self.rounds(&mut life, plan) {
             Ok(end) => end,
@@ -187,32 +269,34 @@ impl BlockRun<'_, '_> {
                 return Err(stop);
             }
         };
+        let ending = Instant::now();
         let (records, losses) = life.cast.retire()?;
         self.note(losses);
         let records: Vec<Record> = records.into_iter().map(Record::Incarnation).collect();
         self.bench.journal.append(&records)?;
-        self.history.next_incarnation = incarnation + 1;
-        self.costs.lives += 1;
-        self.costs.set_up += begun.elapsed().saturating_sub(self.costs.rounds - rounds_before);
+        self.standing.history.next_incarnation = incarnation + 1;
+        self.standing.costs.lives += 1;
+        self.standing.costs.set_up += ending.elapsed();
         Ok(end)
     }
 
     fn rounds(&mut self, life: &mut Life, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
-        let losses = life.cast.warm_up(&self.order.round(self.history.next_round))?;
+        let losses =
+            life.cast.warm_up(&self.standing.order.round(self.standing.history.next_round))?;
         self.note(losses);
         let set_up = life.begun.elapsed();
+        self.standing.costs.set_up += set_up;
         life.cast.take_tally();
         life.since = Instant::now();
         for taken in 1.. {
             let round_begun = Instant::now();
-            let clean_before = self.history.clean_rounds();
+            let clean_before = self.standing.history.clean_rounds();
             self.round(life)?;
             let round = round_begun.elapsed();
-            self.costs.rounds += round;
-            self.costs.clean_rounds += self.history.clean_rounds() - clean_before;
-            self.bench.progress.advance(self.slice.spent());
+            self.standing.costs.rounds += round;
+            self.standing.costs.clean_rounds += self.standing.history.clean_rounds() - clean_before;
             if taken == 1 && life.number == 0 {
-                plan.least = self.slice.incarnations(self.bench.config.incarnations, set_up, round);
+                plan.least = self.slice.incarnations(self.lives_due, set_up, round);
                 plan.lives = plan.least;
                 plan.ends = self.slice.first_share_ends(plan.lives);
                 plan.clean_rounds = self.share_of_rounds(plan.lives);
@@ -227,12 +311,12 @@ impl BlockRun<'_, '_> {
     /// Samples everybody once, in the balanced order, and writes it down.
     fn round(&mut self, life: &mut Life) -> Result<(), Stop> {
         // A contaminated round is repeated: the order counts those that count.
-        let order = self.order.round(self.history.clean_rounds());
+        let order = self.standing.order.round(self.standing.history.clean_rounds());
         let mut samples = self.lost_samples();
         for index in order {
             if let Some(outcome) = life.cast.sample(index)? {
                 if let Outcome::Failed(failure) = &outcome {
-                    self.bench.progress.failed(&self.block.configurations[index], failure);
+                    self.bench.progress.failed(&self.standing.block.configurations[index], failure);
                 }
                 samples.push(Sample { configuration: index, outcome });
             }
@@ -250,10 +334,10 @@ impl BlockRun<'_, '_> {
         validity: Validity,
         driver: Option<DriverCost>,
     ) -> Result<(), Stop> {
-        let round = self.history.next_round;
-        let block = self.block.block.clone();
+        let round = self.standing.history.next_round;
+        let block = self.standing.block.block.clone();
         let record = RoundRecord { block, round, incarnation, samples, validity, driver };
-        self.history.add(&record, self.block.configurations.len());
+        self.standing.history.add(&record, self.standing.block.configurations.len());
         self.bench.progress.round(!record.validity.contaminated.is_empty());
         Ok(self.bench.journal.append(&[Record::Round(record)])?)
     }
@@ -265,12 +349,11 @@ impl BlockRun<'_, '_> {
         plan: LifePlan,
         round: Duration,
     ) -> Option<LifeEnd> {
-        let config = self.bench.config;
         if self.live().next().is_none() {
             return Some(LifeEnd::Block(StopReason::AllFailed));
         }
-        let clean = self.history.clean_rounds();
-        if clean >= config.max_rounds {
+        let clean = self.standing.history.clean_rounds();
+        if clean >= self.most_rounds {
             return Some(LifeEnd::Block(StopReason::MaxRounds));
         }
         if taken.is_multiple_of(ROUNDS_BETWEEN_INTERVALS) && self.is_precise() {
@@ -291,33 +374,41 @@ impl BlockRun<'_, '_> {
     /// How many clean rounds there are when the next of `lives` incarnations has had
     /// as many as each of the others.
     fn share_of_rounds(&self, lives: u32) -> u32 {
-        self.history.clean_rounds() + self.rounds_left().div_ceil(lives.max(1))
+        self.standing.history.clean_rounds() + self.rounds_left().div_ceil(lives.max(1))
     }
 
     fn rounds_left(&self) -> u32 {
-        self.bench.config.max_rounds.saturating_sub(self.history.clean_rounds())
+        self.most_rounds.saturating_sub(self.standing.history.clean_rounds())
     }
 
     fn is_precise(&self) -> bool {
         self.precision().is_some_and(|reached| reached.is_within(self.bench.config.precision))
     }
 
+    /// Whether this block's decision is all that is asked, and one of so many `looks`
+    /// shows it.
+    fn is_decided(&self, looks: u32) -> bool {
+        let Config { until, seed, .. } = self.bench.config;
+        let (history, block) = (&self.standing.history, self.standing.block);
+        *until == Until::Decided && decision::is_settled(history, block, looks, *seed)
+    }
+
     fn precision(&self) -> Option<Precision> {
-        let configurations = self.block.configurations.len();
-        precision::reached(&self.history, configurations, self.bench.config.seed)
+        let configurations = self.standing.block.configurations.len();
+        precision::reached(&self.standing.history, configurations, self.bench.config.seed)
     }
 
     /// Configurations that have not failed.
     fn live(&self) -> impl Iterator<Item = usize> {
         let lost = |index: &usize| self.losses.iter().any(|(lost, _)| lost == index);
-        (0..self.block.configurations.len())
-            .filter(move |index| !self.history.failed.contains(index) && !lost(index))
+        (0..self.standing.block.configurations.len())
+            .filter(move |index| !self.standing.history.failed.contains(index) && !lost(index))
     }
 
     fn skip_what_does_not_fit(&mut self) {
         let Some(available) = environment::available_memory() else { return };
         let limit = (available as f64 * self.bench.config.memory_share) as u64;
-        let skipped = plan::beyond_memory(self.block, limit).into_iter().map(|(index, need)| {
+        let skipped = plan::beyond_memory(self.standing.block, limit).into_iter().map(|(index, need)| {
             let mib = |bytes: u64| bytes >> 20;
             let message = format!(
                 "not run: it needs {} MiB beside the others, and the block may use {} of {} MiB\nhelp: free memory, raise `memory_share` or choose a smaller size",
@@ -332,7 +423,7 @@ impl BlockRun<'_, '_> {
 
     fn note(&mut self, losses: Vec<Loss>) {
         for (index, failure) in &losses {
-            self.bench.progress.failed(&self.block.configurations[*index], failure);
+            self.bench.progress.failed(&self.standing.block.configurations[*index], failure);
         }
         self.losses.extend(losses);
     }
@@ -353,7 +444,7 @@ impl BlockRun<'_, '_> {
         if samples.is_empty() {
             return Ok(());
         }
-        let incarnation = self.history.next_incarnation;
+        let incarnation = self.standing.history.next_incarnation;
         self.write_round(incarnation, samples, Validity::default(), None)
     }
 }

@@ -33,6 +33,30 @@ const SETTING_UP: f64 = 0.5;
 /// is an estimate with one degree of freedom.
 pub(super) const LIVES_BEFORE_SPLIT: u32 = 3;
 
+impl Costs {
+    /// What an incarnation of one round is worth: its start, for at most its share
+    /// of the time, and the round.
+    pub(super) fn least_life(&self) -> Duration {
+        let (set_up, round) = (self.per_life(), self.per_round());
+        Duration::from_secs_f64((set_up / SETTING_UP).max(set_up + round))
+    }
+
+    /// Seconds.
+    fn per_life(&self) -> f64 {
+        mean(self.set_up, self.lives)
+    }
+
+    /// Seconds a round that counts.
+    fn per_round(&self) -> f64 {
+        mean(self.rounds, self.clean_rounds)
+    }
+}
+
+/// Seconds, never nothing.
+fn mean(total: Duration, count: u32) -> f64 {
+    (total.as_secs_f64() / f64::from(count.max(1))).max(1e-6)
+}
+
 impl Slice {
     /// `length` from now on.
     pub(super) fn starting_now(length: Duration) -> Self {
@@ -71,11 +95,6 @@ impl Slice {
     pub(super) fn has_room(&self, end: Duration, next: Duration) -> bool {
         self.begun.elapsed() + next <= end.min(self.length)
     }
-
-    /// How much of the slice is spent, 0 to 1.
-    pub(super) fn spent(&self) -> f64 {
-        (self.begun.elapsed().as_secs_f64() / self.length.as_secs_f64().max(1e-6)).min(1.0)
-    }
 }
 
 /// What a block may still spend.
@@ -93,9 +112,7 @@ pub(super) struct Left {
 /// costs. Where incarnations hardly differ, more rounds in the `least` of them are
 /// better than more of them.
 pub(super) fn lives_left(left: Left, costs: Costs, shares: VarianceShares, least: u32) -> u32 {
-    let per =
-        |total: Duration, count: u32| (total.as_secs_f64() / f64::from(count.max(1))).max(1e-6);
-    let (set_up, round) = (per(costs.set_up, costs.lives), per(costs.rounds, costs.clean_rounds));
+    let (set_up, round) = (costs.per_life(), costs.per_round());
     let rounds = best_split(shares, set_up, round) as f64;
     let time = left.time.as_secs_f64();
     let by_time = (time / (set_up + rounds * round)).min(time * SETTING_UP / set_up);

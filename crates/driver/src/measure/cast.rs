@@ -33,6 +33,8 @@ pub(super) struct Cast {
     players: Vec<Option<Player>>,
     /// Records of runners that are gone.
     ended: Vec<IncarnationRecord>,
+    /// What they were at work on that nobody has asked for.
+    of_ended: Tally,
 }
 
 impl Cast {
@@ -47,15 +49,18 @@ impl Cast {
     ) -> Result<(Self, Vec<Loss>), Stop> {
         let players = block.configurations.iter().map(|_| None).collect();
         let cold = block.kind.is_cold();
-        let mut cast = Self { job: block.job, cold, players, ended: Vec::new() };
+        let (ended, of_ended) = (Vec::new(), Tally::default());
+        let mut cast = Self { job: block.job, cold, players, ended, of_ended };
         let mut losses = Vec::new();
         for index in wanted {
             let configuration = &block.configurations[index];
-            match launch::launch(configuration, &bench.config.runners) {
+            match launch::launch(configuration, block.placement, &bench.config.runners) {
                 Ok(process) => {
                     let deadline = bench.config.deadline;
                     let interrupt = bench.interrupt.clone();
-                    let runner = Runner::new(process, configuration, deadline, interrupt);
+                    let placement = block.placement;
+                    let runner =
+                        Runner::new(process, configuration, placement, deadline, interrupt);
                     let who = [block_index as u64, incarnation.into(), index as u64];
                     let nonces = Nonces::new(bench.config.seed, who);
                     let record = unlived(block, index, incarnation);
@@ -104,7 +109,7 @@ impl Cast {
 
     /// What all runners were at work on since this was asked last.
     pub(super) fn take_tally(&mut self) -> Tally {
-        let mut sum = Tally::default();
+        let mut sum = std::mem::take(&mut self.of_ended);
         for player in self.players.iter_mut().flatten() {
             sum += player.runner.take_tally();
         }
@@ -113,8 +118,7 @@ impl Cast {
 
     /// Every process of every runner.
     pub(super) fn trees(&self) -> Tree {
-        let census = Census::take();
-        Tree::union(self.players.iter().flatten().map(|player| census.tree(player.runner.pid())))
+        Census::take().tree(self.players.iter().flatten().map(|player| player.runner.pid()))
     }
 
     /// Ends every runner in order and returns the records of all lives.
@@ -165,6 +169,7 @@ impl Cast {
             Ok(value) => Ok(Some(value)),
             Err(trouble) => {
                 losses.push((index, failure(trouble)?));
+                self.of_ended += player.runner.take_tally();
                 let gone = self.players[index].take();
                 self.ended.extend(gone.map(|player| player.record));
                 Ok(None)
@@ -189,7 +194,7 @@ impl Player {
         let pid = self.runner.pid();
         let before = &mut self.before;
         let look = || {
-            let tree = Census::take().tree(pid);
+            let tree = Census::take().tree([pid]);
             before.peak_pss_bytes = tree.pss_bytes();
             before.processes = tree.used().processes;
         };
@@ -210,7 +215,7 @@ impl Player {
     }
 
     fn used(&self, census: &Census) -> Resources {
-        let tree = census.tree(self.runner.pid());
+        let tree = census.tree([self.runner.pid()]);
         Resources { peak_pss_bytes: tree.pss_bytes(), ..tree.used() }
     }
 

@@ -1,7 +1,7 @@
 //! What the records say about a block, so that a resumed sweep goes on where
 //! the interrupted one stopped.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use harness::record::{BlockRecord, Outcome, Record, RoundRecord};
 
@@ -16,6 +16,8 @@ pub(super) struct History {
     pub(super) next_round: u32,
     /// Number of the next incarnation.
     pub(super) next_incarnation: u32,
+    /// What its rounds have taken, those that do not count included.
+    pub(super) spent: Duration,
     /// Configurations that failed and are left out.
     pub(super) failed: BTreeSet<usize>,
     /// Times of the rounds that count, in nanoseconds, by incarnation.
@@ -54,6 +56,8 @@ impl History {
     pub(super) fn add(&mut self, round: &RoundRecord, configurations: usize) {
         self.next_round = self.next_round.max(round.round + 1);
         self.next_incarnation = self.next_incarnation.max(round.incarnation + 1);
+        let elapsed_ns = round.driver.map_or(0, |driver| driver.elapsed_ns);
+        self.spent += Duration::from_nanos(elapsed_ns);
         let mut total_ns = vec![None; configurations];
         for sample in &round.samples {
             if let Outcome::Failed(_) = sample.outcome {
@@ -78,7 +82,7 @@ impl History {
 mod tests {
     use super::*;
     use harness::{
-        Configuration, FailureKind, Job, Workload,
+        Configuration, FailureKind, Job, Placement, Workload,
         protocol::Phase,
         record::{ExperimentKind, Failure, Sample, Validity},
     };
@@ -91,6 +95,7 @@ mod tests {
             job: Job { workload: Workload::Square, tasks: 1, task_size: 1 },
             configurations: vec![Configuration::serial(); 2],
             available_cores: 1,
+            placement: Placement::Free,
         }
     }
 

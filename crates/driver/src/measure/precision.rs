@@ -27,12 +27,17 @@ pub(super) fn reached(history: &History, configurations: usize, seed: u64) -> Op
 /// Where the variance of a configuration's logarithms lies: between incarnations
 /// or within them. `None` until two incarnations have rounds.
 pub(super) fn shares(history: &History, configuration: usize) -> Option<VarianceShares> {
-    let over_baseline = has_baseline(history);
-    let figure = |round: &CleanRound| figure(round, configuration, over_baseline).map(f64::ln);
-    variance(&groups(&history.clean, figure))
+    variance(&logarithms(history, configuration))
 }
 
-fn has_baseline(history: &History) -> bool {
+/// The logarithms of a configuration's figures, by incarnation.
+pub(super) fn logarithms(history: &History, configuration: usize) -> Vec<Vec<f64>> {
+    let over_baseline = has_baseline(history);
+    let figure = |round: &CleanRound| figure(round, configuration, over_baseline).map(f64::ln);
+    groups(&history.clean, figure)
+}
+
+pub(super) fn has_baseline(history: &History) -> bool {
     !history.failed.contains(&0)
 }
 

@@ -5,7 +5,10 @@
 //! ended and were waited for, the kernel tells it in ticks. Context switches
 //! of ended threads and processes are lost.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use harness::record::Resources;
 use nix::{
@@ -30,9 +33,17 @@ pub(crate) struct Busiest {
     pub(crate) cpu_ns: u64,
 }
 
-/// The processes of one runner: it, its descendants and its group.
+/// The processes of some runners: they, their descendants and their groups.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tree(Vec<i32>);
+pub(crate) struct Tree(Vec<Leaf>);
+
+/// A process of a tree.
+#[derive(Clone, Copy, Debug)]
+struct Leaf {
+    pid: i32,
+    /// Processor time of its children that have ended, when the census was taken.
+    children_ns: u64,
+}
 
 impl Census {
     /// Looks at every process once.
@@ -42,18 +53,19 @@ impl Census {
         Self { by_id: stats.map(|stat| (stat.pid, stat)).collect() }
     }
 
-    /// The tree of the runner with this process id.
-    pub(crate) fn tree(&self, runner: u32) -> Tree {
-        let root = runner.cast_signed();
-        let belongs = |stat: &&Stat| stat.pgrp == root || self.descends(stat.pid, root);
-        Tree(self.by_id.values().filter(belongs).map(|stat| stat.pid).collect())
+    /// The tree of the runners with these process ids.
+    pub(crate) fn tree(&self, runners: impl IntoIterator<Item = u32>) -> Tree {
+        let roots: HashSet<i32> = runners.into_iter().map(u32::cast_signed).collect();
+        let members = self.by_id.values().filter(|stat| self.belongs(stat, &roots));
+        let leaf = |stat: &Stat| Leaf { pid: stat.pid, children_ns: children_ns(stat) };
+        Tree(members.map(leaf).collect())
     }
 
     /// Who has used most since `before`, this process and its children left
     /// out; `None` if nobody has used any.
     pub(crate) fn busiest_since(&self, before: &Self) -> Option<Busiest> {
-        let own = self.tree(std::process::id());
-        let others = self.by_id.values().filter(|stat| !own.0.contains(&stat.pid));
+        let own = HashSet::from([std::process::id().cast_signed()]);
+        let others = self.by_id.values().filter(|stat| !self.belongs(stat, &own));
         let used = others.map(|now| {
             let same = before.by_id.get(&now.pid).filter(|then| then.starttime == now.starttime);
             let ticks = (now.utime + now.stime)
@@ -64,34 +76,27 @@ impl Census {
         (cpu_ns > 0).then(|| Busiest { name: stat.comm.clone(), pid: stat.pid, cpu_ns })
     }
 
-    fn descends(&self, pid: i32, root: i32) -> bool {
+    /// Whether a process is in the group of one of `roots`, or descends from one.
+    fn belongs(&self, stat: &Stat, roots: &HashSet<i32>) -> bool {
         // Parents are older than children, so this ends; the limit is for a
         // census in which an id was given away twice.
         const DEEPEST: usize = 64;
         let parent = |pid: &i32| self.by_id.get(pid).map(|stat| stat.ppid);
-        std::iter::successors(Some(pid), parent).take(DEEPEST).any(|ancestor| ancestor == root)
+        let mut line = std::iter::successors(Some(stat.pid), parent).take(DEEPEST);
+        roots.contains(&stat.pgrp) || line.any(|ancestor| roots.contains(&ancestor))
     }
 }
 
 impl Tree {
-    /// Every process of these trees.
-    pub(crate) fn union(trees: impl IntoIterator<Item = Self>) -> Self {
-        Self(trees.into_iter().flat_map(|tree| tree.0).collect())
-    }
-
     /// Processor time so far, of ended children too, in nanoseconds.
     pub(super) fn cpu_ns(&self) -> u64 {
-        let of = |&pid: &i32| {
-            let children = Process::new(pid).and_then(|process| process.stat());
-            cpu_clock_ns(pid) + children.map_or(0, |stat| children_ns(&stat))
-        };
-        self.0.iter().map(of).sum()
+        self.0.iter().map(|leaf| cpu_clock_ns(leaf.pid) + leaf.children_ns).sum()
     }
 
     /// Everything used so far; `runs` is left at zero.
     pub(super) fn used(&self) -> Resources {
         let mut used = Resources { processes: self.0.len() as u64, ..Resources::default() };
-        for process in self.0.iter().filter_map(|&pid| Process::new(pid).ok()) {
+        for process in self.0.iter().filter_map(|leaf| Process::new(leaf.pid).ok()) {
             add(&mut used, &process);
         }
         used
@@ -99,8 +104,8 @@ impl Tree {
 
     /// Memory in use now, shared pages counted once over the tree, in bytes.
     pub(super) fn pss_bytes(&self) -> u64 {
-        let of = |&pid: &i32| {
-            let rollup = Process::new(pid).and_then(|process| process.smaps_rollup()).ok()?;
+        let of = |leaf: &Leaf| {
+            let rollup = Process::new(leaf.pid).and_then(|process| process.smaps_rollup()).ok()?;
             rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
         };
         self.0.iter().filter_map(of).sum()
@@ -169,11 +174,13 @@ mod tests {
     #[test]
     fn a_tree_holds_the_process_and_its_children_and_uses_time_and_memory() {
         let mut child = std::process::Command::new("sleep").arg("5").spawn().expect("sleep");
-        let tree = Census::take().tree(std::process::id());
-        let (pids, used, pss) = (tree.0.clone(), tree.used(), tree.pss_bytes());
+        let tree = Census::take().tree([std::process::id()]);
+        let (used, pss) = (tree.used(), tree.pss_bytes());
+        let is_child = |leaf: &Leaf| leaf.pid == child.id().cast_signed();
+        let has_child = tree.0.iter().any(is_child);
         child.kill().expect("kill");
         child.wait().expect("wait");
-        assert!(pids.contains(&child.id().cast_signed()));
+        assert!(has_child);
         assert!(used.cpu_ns > 0 && used.minor_faults > 0 && used.processes >= 2, "{used:?}");
         assert!(pss > 100 << 10, "{pss} bytes for a test binary and sleep");
     }

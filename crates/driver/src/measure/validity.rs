@@ -9,6 +9,7 @@ use std::{
 use harness::record::Validity;
 use nix::{
     sched::{CpuSet, sched_getaffinity},
+    time::{ClockId, clock_gettime},
     unistd::Pid,
 };
 
@@ -28,7 +29,7 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// a few hundred microseconds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
-/// The same in looks: where there are many processes one takes longer.
+/// The same in looks: where there are many processes one costs more.
 const LEAST_PAUSE: u32 = 30;
 
 /// Watches the machine during an incarnation.
@@ -39,7 +40,7 @@ pub(crate) struct Observer {
     saturating: bool,
     cores: CpuSet,
     looks: VecDeque<Look>,
-    /// How long the last one took.
+    /// What the last one took of the processor.
     cost_of_look: Duration,
     verdict: Validity,
 }
@@ -147,12 +148,13 @@ impl Observer {
     /// the processes whose time is the sweep's: a fork server, for one, is not
     /// there from the beginning.
     pub(crate) fn after_round(&mut self, own: impl FnOnce() -> Tree) -> Validity {
-        let begun = Instant::now();
-        let newest = self.looks.back().map(|look| begun - look.at);
-        let pause = BETWEEN_LOOKS.max(LEAST_PAUSE * self.cost_of_look);
-        if newest.is_none_or(|age| age >= pause) {
+        let newest = self.looks.back().map(|look| look.at.elapsed());
+        if newest.is_none_or(|age| age >= pause(self.cost_of_look)) {
+            // Not by the clock on the wall: a machine that stands still for a while
+            // during a look is no reason to look away.
+            let before = cpu_of_this_thread();
             let now = self.look(&own());
-            self.cost_of_look = begun.elapsed();
+            self.cost_of_look = cpu_of_this_thread().saturating_sub(before);
             self.looks.push_back(now);
             // The oldest that is kept is the youngest beyond the window.
             while self.looks.len() > 2 && now.at - self.looks[1].at >= WINDOW {
@@ -203,6 +205,16 @@ impl Observer {
         }
         Validity { steal, others, contaminated }
     }
+}
+
+/// From one look to the next: longer where a look costs more, but never so long that a
+/// verdict is older than the time that it is about.
+fn pause(cost_of_look: Duration) -> Duration {
+    (LEAST_PAUSE * cost_of_look).clamp(BETWEEN_LOOKS, WINDOW)
+}
+
+fn cpu_of_this_thread() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// `/proc/stat` counts in units of 1/100 s on every architecture that Linux
@@ -276,6 +288,25 @@ mod tests {
         let validity = judged(CoreTimes { total: 200, busy: 150, steal: 40 }, 500);
         assert_eq!(validity.contaminated.len(), 2, "{validity:?}");
         assert!((validity.steal - 0.2).abs() < 1e-9 && (validity.others - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_next_look_comes_soon_whatever_the_last_one_cost() {
+        assert_eq!(pause(Duration::ZERO), BETWEEN_LOOKS);
+        assert_eq!(pause(Duration::from_millis(5)), Duration::from_millis(150));
+        assert_eq!(pause(Duration::from_secs(1)), WINDOW);
+    }
+
+    #[test]
+    fn a_look_during_which_the_machine_stands_still_costs_no_more() {
+        const STILL: Duration = Duration::from_millis(300);
+        let mut observer = Observer::begin(LIMITS, true);
+        observer.looks.clear();
+        observer.after_round(|| {
+            std::thread::sleep(STILL);
+            Tree::default()
+        });
+        assert!((Duration::from_nanos(1)..STILL).contains(&observer.cost_of_look));
     }
 
     #[test]

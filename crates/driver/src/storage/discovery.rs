@@ -14,7 +14,8 @@ use super::{
 /// that only a link leads to, such as `latest`, since they are there already.
 ///
 /// Whatever has one of a sweep's files is taken for one, so that what is broken
-/// can be named.
+/// can be named. Only records make a sweep of a folder for certain: below others,
+/// which may have a stray file, there can be more.
 ///
 /// # Errors
 ///
@@ -29,11 +30,18 @@ pub(crate) fn sweep_folders(root: &Path) -> Result<Vec<PathBuf>, StorageError> {
     Ok(found)
 }
 
+/// Whether `folder` is a sweep's own.
+pub(crate) fn has_records(folder: &Path) -> bool {
+    folder.join(RECORDS).exists()
+}
+
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     let is_sweep = [RECORDS, ENVIRONMENT, CONFIG].iter().any(|name| folder.join(name).exists());
     let entries = fs::read_dir(folder);
     if is_sweep || entries.is_err() {
         found.push(folder.to_owned());
+    }
+    if has_records(folder) {
         return;
     }
     let folders = entries.into_iter().flatten().flatten();
@@ -59,6 +67,11 @@ mod tests {
         std::os::unix::fs::symlink("b", root.path().join("latest")).expect("linked");
         let found = sweep_folders(root.path()).expect("readable");
         assert_eq!(found, ["b", "year/a"].map(|name| root.path().join(name)));
+        // What lies about hides nothing.
+        fs::write(root.path().join("config.toml"), "").expect("written");
+        fs::write(root.path().join("year/environment.json"), "").expect("written");
+        let found = sweep_folders(root.path()).expect("readable");
+        assert_eq!(found, ["", "b", "year", "year/a"].map(|name| root.path().join(name)));
         let named = root.path().join("latest");
         assert_eq!(sweep_folders(&named).expect("readable"), [named]);
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::scene::{Scene, records};
+use crate::scene::{Scene, records, rounds};
 
 /// A config of one experiment with `extra` in it, on line 6.
 fn config_with(extra: &str) -> String {
@@ -36,6 +36,7 @@ fn a_wrong_value_is_refused_with_file_line_key_value_and_what_is_allowed() {
         ("share = -1", "key `share`, value -1", "from 0.001"),
         ("sizes = [\"1KiB\"]", "key `sizes`", "use `task_size`"),
         ("workers = []", "key `workers`, value []", "name at least one"),
+        ("pin = 1", "key `pin`, value 1", "true or false"),
         ("tasks = true", "key `tasks`, value true", "a number or a string"),
     ];
     for (line, problem, allowed) in cases {
@@ -84,4 +85,43 @@ fn flags_take_the_place_of_keys_and_the_config_as_run_says_so() {
     assert_eq!(block.block, "speed-up/cube/64");
     let names: Vec<String> = block.configurations.iter().map(ToString::to_string).collect();
     assert_eq!(names, ["serial × 1".to_owned(), format!("threads × {}", block.available_cores)]);
+}
+
+#[test]
+fn every_pass_visits_every_block_with_runners_of_its_own() {
+    let scene = Scene::new();
+    let config = scene.config("question = \"?\"\nmax_rounds = 6\nincarnations = 3\nprecision = 0.001\n[[experiment]]\nkind = \"speed-up\"\nquestion = \"?\"\n");
+    let flags = "--backends threads --workloads square,cube --workers 1 --task-size 64 --tasks 8 --time-budget 5s --out here";
+    let mut arguments = vec!["sweep", "--config", &config];
+    arguments.extend(flags.split(' '));
+    let end = scene.run(&arguments);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.stderr.contains("pass 1 of 3"), "{end:?}");
+    let mut visits: Vec<(String, u32)> = rounds(&scene.path("here"))
+        .into_iter()
+        .map(|round| (round.block, round.incarnation))
+        .collect();
+    visits.dedup();
+    let blocks = ["speed-up/square/64", "speed-up/cube/64"];
+    let in_turn = (0..3).flat_map(|life| blocks.map(|block| (block.to_owned(), life)));
+    assert_eq!(visits, in_turn.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_block_of_which_only_a_decision_is_asked_ends_when_it_is_settled() {
+    let scene = Scene::new();
+    let undisturbed = "[validity]\nmax_steal = 1.0\nmax_others = 1.0\nmax_pressure = 1.0\n";
+    let config = scene.config(&format!(
+        "question = \"?\"\nmax_rounds = 600\nprecision = 0\nuntil = \"decided\"\n{undisturbed}[[experiment]]\nkind = \"speed-up\"\nquestion = \"?\"\n"
+    ));
+    // A process for every job of so little is a hundred times as slow as none.
+    let flags = "--backends pipe-pool --start-methods spawn --workloads square --workers 1 --task-size 1 --tasks 2 --time-budget 20s --out here";
+    let mut arguments = vec!["sweep", "--config", &config];
+    arguments.extend(flags.split(' '));
+    let end = scene.run(&arguments);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.stderr.contains("decided"), "{end:?}");
+    assert!(end.stdout.contains("it is settled what pays"), "{end:?}");
+    let lives = rounds(&scene.path("here")).iter().map(|round| round.incarnation).max();
+    assert!(matches!(lives, Some(2..5)), "three to five of six incarnations: {lives:?}");
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use harness::record::Outcome;
+
 use crate::{
     fake_runner::{self, MISBEHAVIOURS},
     scene::{Scene, failures, rounds},
@@ -44,6 +46,44 @@ fn every_misbehaviour_becomes_a_typed_failed_cell_and_the_sweep_goes_on() {
     assert!(end.stderr.contains("exit code 3") && end.stderr.contains("out of luck"), "{end:?}");
     assert!(scene.path("out/index.html").exists());
     scene.is_left_by_all();
+}
+
+#[test]
+fn waiting_for_a_runner_that_hangs_is_no_time_between_requests() {
+    let scene = Scene::new();
+    let runner = runner("tires", &fake_runner::command("tires"));
+    let config = scene
+        .config(&[HEAD, EXPERIMENT, "backends = [\"threads\", \"tires\"]\n", &runner].concat());
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(failures(&scene.path("out")), ["tires: deadline passed"]);
+    let rounds = rounds(&scene.path("out"));
+    let hung = rounds.iter().find(|round| {
+        round.samples.iter().any(|sample| matches!(sample.outcome, Outcome::Failed(_)))
+    });
+    let cost = hung.and_then(|round| round.driver).expect("a round with what it cost");
+    // The deadline.
+    assert!(cost.at_work_ns >= 1_000_000_000, "{cost:?}");
+    assert!(cost.timed_ns >= 1_000_000_000, "{cost:?}");
+}
+
+#[test]
+fn runners_whose_workers_are_not_where_the_experiment_says_are_failed_cells() {
+    let runners = ["behaves", "says-pinned"].map(|name| runner(name, &fake_runner::command(name)));
+    let backends = "backends = [\"threads\", \"behaves\", \"says-pinned\"]\n";
+    for (pin, misplaced, said) in [
+        ("pin = true\n", "behaves", "was started with `--pin` and does not say"),
+        ("pin = false\n", "says-pinned", "was not asked for"),
+    ] {
+        let scene = Scene::new();
+        let config = scene.config(&[HEAD, EXPERIMENT, backends, pin, &runners.concat()].concat());
+        let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+        assert_eq!(end.code, Some(1), "{end:?}");
+        assert_eq!(failures(&scene.path("out")), [format!("{misplaced}: unsupported")]);
+        assert!(end.stderr.contains(said), "{end:?}");
+        let summary = fs::read_to_string(scene.path("out/summary.csv")).expect("a summary");
+        assert!(summary.contains("help: have it pin them"), "{summary}");
+    }
 }
 
 #[test]

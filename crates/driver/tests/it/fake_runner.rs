@@ -12,7 +12,7 @@ use std::{
 };
 
 use harness::{
-    Job,
+    Job, Placement,
     protocol::{Greeting, PROTOCOL_VERSION, Reply, Request},
 };
 
@@ -56,7 +56,7 @@ fn play(behaviour: &str) {
     say("");
     let version = if behaviour == "is-outdated" { 0 } else { PROTOCOL_VERSION };
     say(&json(&Greeting { manyhands: version, pid: std::process::id() }));
-    let mut fake = Fake { behaviour, job: None, nonce: 0 };
+    let mut fake = Fake { behaviour, job: None, nonce: 0, runs: 0 };
     for line in stdin().lock().lines() {
         let request = serde_json::from_str(&line.expect("a line")).expect("a request");
         if request == Request::Quit {
@@ -71,12 +71,16 @@ struct Fake<'a> {
     behaviour: &'a str,
     job: Option<Job>,
     nonce: u64,
+    runs: u32,
 }
 
 impl Fake<'_> {
     fn answer(&mut self, request: &Request) -> Reply {
         match *request {
-            Request::Start => Reply::Started { start_up_ns: 1_000 },
+            Request::Start => {
+                let placement = Placement::of(self.behaviour == "says-pinned");
+                Reply::Started { start_up_ns: 1_000, placement }
+            }
             Request::Load { job } => {
                 self.job = Some(job);
                 Reply::Loaded { input: None }
@@ -85,7 +89,10 @@ impl Fake<'_> {
                 self.nonce = nonce;
                 Reply::Prepared
             }
-            Request::Run => self.run(),
+            Request::Run => {
+                self.runs += 1;
+                self.run()
+            }
             Request::Check => {
                 let right = self.job.expect("a job").expected_checksum(self.nonce);
                 let wrong = u64::from(self.behaviour == "answers-wrong");
@@ -102,6 +109,8 @@ impl Fake<'_> {
                 exit(3);
             }
             "hangs" => hang(),
+            // The first two are the first task and the warm-up.
+            "tires" if self.runs > 2 => hang(),
             "claims-too-much" => Reply::Ran { wall_ns: 3_600_000_000_000 },
             "claims-too-little" => {
                 sleep(Duration::from_millis(50));

@@ -9,6 +9,12 @@ use crate::scene::{End, Scene, records};
 /// A day.
 const DAY: u64 = 86_400;
 
+/// When the first run began, in seconds of Unix time: on 21 November 2026.
+const BEGIN: u64 = 1_795_237_690;
+
+/// The block whose rounds are kept of the committed sweep.
+const KEPT: &str = "speed-up/sum-of-squares/1000000";
+
 /// A committed sweep of a whole default config.
 fn sample() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../reports/sample")
@@ -27,14 +33,13 @@ fn write_run(scene: &Scene, name: &str, run: u64, factor: impl Fn(&str) -> f64) 
     fs::copy(sample().join("config.toml"), folder.join("config.toml")).expect("copied");
     let facts = fs::read_to_string(sample().join("environment.json")).expect("the sample");
     let mut facts: serde_json::Value = serde_json::from_str(&facts).expect("facts");
-    let started = facts["started_unix_s"].as_u64().expect("a time");
-    facts["started_unix_s"] = (started + run * DAY).into();
+    facts["started_unix_s"] = (BEGIN + run * DAY).into();
     fs::write(folder.join("environment.json"), facts.to_string()).expect("written");
     let mut lines = String::new();
     let mut factors: Vec<f64> = Vec::new();
     for mut record in SPEED_UPS.clone() {
         match &mut record {
-            Record::Block(block) => {
+            Record::Block(block) if block.block == KEPT => {
                 let backends = block.configurations.iter().map(|c| c.strategy.backend.clone());
                 factors = backends.map(|backend| factor(&backend)).collect();
             }
@@ -55,7 +60,6 @@ fn write_run(scene: &Scene, name: &str, run: u64, factor: impl Fn(&str) -> f64) 
 /// The sample's records, all of its blocks but only the rounds of one: enough to
 /// be a finished sweep, and quick to read.
 static SPEED_UPS: LazyLock<Vec<Record>> = LazyLock::new(|| {
-    const KEPT: &str = "speed-up/sum-of-squares/1000000";
     let all = records(&sample()).into_iter();
     let kept = all.filter(|record| match record {
         Record::Round(round) => round.block == KEPT,
@@ -110,6 +114,10 @@ fn a_step_is_found_where_it_is_in_the_cells_that_have_it_and_in_no_other() {
     assert_eq!(page.matches("class=\"change\"").count() % 2, 0, "above, and among all figures");
     assert!(page.contains("#17 2026-12-07") && !page.contains("<script"));
 
+    let one = scene.run(&["history", "reports/run-3"]);
+    assert_refused(&one, &["`reports/run-3` is one sweep", "help:", "--out"]);
+    assert!(!scene.path("reports/run-3/history").exists());
+
     // Its own history is no sweep, and is replaced.
     let again = scene.run(&["--history", "reports"]);
     assert_eq!((again.code, again.stdout), (Some(0), end.stdout));
@@ -128,8 +136,8 @@ fn other_configs_and_machines_are_told_apart_and_what_cannot_be_used_is_named() 
         assert!(text.contains(old), "{old} in {file}");
         fs::write(path(file), text.replacen(old, new, 1)).expect("written");
     };
-    edit("quick/config.toml", "max_rounds = 200", "max_rounds = 20");
-    edit("b/config.toml", "max_rounds = 200", "# a comment is no other config\nmax_rounds = 200");
+    edit("quick/config.toml", "max_rounds = ", "max_rounds = 1");
+    edit("b/config.toml", "max_rounds = ", "# a comment is no other config\nmax_rounds = ");
     edit("host/environment.json", "\"cpu\":\"Intel", "\"cpu\":\"Outtel");
     edit("broken/environment.json", "{", "");
     edit("old/records.jsonl", "\"version\":1", "\"version\":0");

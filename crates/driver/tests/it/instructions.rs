@@ -13,15 +13,15 @@ use crate::scene::{End, Scene, end_of};
 const DRIVER: &str = env!("CARGO_BIN_EXE_driver");
 
 /// Tells of any number of instructions without executing one of them. Its arguments
-/// are three options, the program, `paths`, the path, `--times` and how often.
+/// are four options, the program, `paths`, the path, `--times` and how often.
 const MADE_UP: &str = r#"#!/bin/sh
 [ "$1" = --version ] && { echo valgrind-3.24.0; exit; }
 each=40000
-times=${8#"${8%%[!0]*}"}
-case "$4:$6" in
+times=${9#"${9%%[!0]*}"}
+case "$5:$7" in
   */dearer:kernel/square) each=50000 ;;
   */cheaper:kernel/square) each=30000 ;;
-  */broken:kernel/square) echo 'error: it fell' >&2; exit 2 ;;
+  */broken:kernel/square | */mute:*) echo 'error: it fell' >&2; exit 2 ;;
   *:pipe-pool/run) [ -e "$0.seen" ] && each=48000; : > "$0.seen" ;;
   *:shm-pool/run) echo 'error: no process can be started' >&2; exit 2 ;;
 esac
@@ -151,6 +151,30 @@ fn what_only_head_cannot_do_is_broken() {
     assert_eq!(end.code, Some(2), "{end:?}");
     assert_eq!(verdict(&end, "kernel/square"), "failed");
     assert!(end.stdout.contains("kernel/square: it fell"), "{}", end.stdout);
+}
+
+#[test]
+fn a_valgrind_that_can_count_neither_build_breaks_no_gate() {
+    let scene = Scene::new();
+    let mute = driver(&scene, "mute");
+    let end = count(&scene, Some(MADE_UP), &["--base", &mute, "--head", &mute]);
+    assert_eq!(end.code, Some(3), "{end:?}");
+    assert_eq!(verdict(&end, "kernel/square"), "not here");
+    let end = count(&scene, Some(MADE_UP), &["--head", &mute]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+}
+
+#[test]
+fn paths_are_chosen_among_those_of_the_build_that_is_counted() {
+    let scene = Scene::new();
+    let path = r#"{"name":"kernel/roots","unit":"element","units":40000,"times":50}"#;
+    let inventory = format!(r#"{{"instruction_set":"V3","paths":[{path}]}}"#);
+    let newer = script(&scene.path("newer"), &format!("#!/bin/sh\necho '{inventory}'\n"));
+    let end = count(&scene, Some(MADE_UP), &["--head", &newer, "--paths", "roots"]);
+    assert_eq!((end.code, verdict(&end, "kernel/roots")), (Some(0), "exact"), "{end:?}");
+    let end = count(&scene, Some(MADE_UP), &["--head", &newer, "--paths", "cube"]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.ends_with("help: choose among kernel/roots\n"), "{end:?}");
 }
 
 #[test]

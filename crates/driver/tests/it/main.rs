@@ -1,5 +1,6 @@
 //! The driver as its users see it: through its command line.
 
+mod ci_duel;
 mod command_line;
 mod compare;
 mod configs;
@@ -11,4 +12,5 @@ mod history;
 mod instructions;
 mod interruption;
 mod limits;
+mod load;
 mod scene;

@@ -1,13 +1,14 @@
 //! Bulk calls of shared-memory pools.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytemuck::{AnyBitPattern, NoUninit, Pod};
 
 use super::{
     PoolArray, Wanted,
     board::Board,
-    helping::{Pace, help},
+    halls::Hall,
+    helping::help,
     job::{Job, Stretch},
     participations::Participations,
     region::Region,
@@ -15,71 +16,8 @@ use super::{
 };
 use crate::{
     Error, Result, SharedMemory, SharedMemoryRings, TaskFn,
-    pool::{Bulk, Call, Chunks, Pool, Posted},
+    pool::{Bulk, Call, Chunks, Pool},
 };
-
-/// What a pool needs for bulk jobs.
-#[derive(Debug, Default)]
-pub(crate) struct Halls {
-    pub(crate) wanted: Arc<Wanted>,
-    /// Those of jobs that are done.
-    vacant: Mutex<Vec<Hall>>,
-}
-
-/// The memory of one job's participants, used by one job after the other.
-#[derive(Debug)]
-pub(super) struct Hall {
-    board: Arc<Region>,
-    participants: usize,
-    /// Undo rooms, if a job has needed them.
-    undo: Option<Arc<Region>>,
-    pub(super) pace: Pace,
-    /// That of the last job: the next is often about the same.
-    last: Option<Box<Participations>>,
-    /// Room for what is posted.
-    pub(super) posted: Vec<Posted>,
-}
-
-/// Undo rooms that are larger together are not kept for the next job.
-const KEPT_UNDO: usize = 64 << 20;
-
-impl Halls {
-    /// One for so many participants.
-    fn take(&self, participants: usize) -> Result<Hall> {
-        let mut vacant = self.vacant.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = vacant.iter().position(|hall| hall.participants >= participants);
-        if let Some(place) = place {
-            return Ok(vacant.swap_remove(place));
-        }
-        drop(vacant);
-        let board = Region::new(Board::size(participants))?;
-        let (pace, posted) = (Pace::default(), Vec::new());
-        Ok(Hall { board, participants, undo: None, pace, last: None, posted })
-    }
-
-    /// Back, when nobody participates any more.
-    fn give_back(&self, mut hall: Hall) {
-        if hall.undo.as_ref().is_some_and(|undo| undo.memory.len() > KEPT_UNDO) {
-            hall.undo = None;
-        }
-        self.vacant.lock().unwrap_or_else(PoisonError::into_inner).push(hall);
-    }
-}
-
-impl Hall {
-    /// Rooms for a chunk of `stride` bytes for each participant.
-    fn undo(&mut self, stride: usize) -> Result<Arc<Region>> {
-        let needed = self.participants.saturating_mul(stride);
-        match &self.undo {
-            Some(undo) if undo.memory.len() >= needed => Ok(Arc::clone(undo)),
-            _ => {
-                let undo = Region::new(needed)?;
-                self.undo = Some(Arc::clone(&undo));
-                Ok(undo)
-            }
-        }
-    }
-}
 
 /// What a bulk call is about.
 struct Order<'a> {
@@ -180,14 +118,12 @@ fn execute(call: &Call<'_, SharedMemoryRings>, order: &Order<'_>) -> Result<()> 
     let work = prepare(&mut hall, &halls.wanted, order, participants, call.terms())?;
     let (mut work, error) = help(call, &mut hall, work).unwrap_or_else(|work| {
         let redeem = |(me, ticket): (u64, Ticket)| ticket.redeem(me);
-        let (work, error) = call.spread(redeem, work, participants as u64);
-        (Box::new(work), error)
+        call.spread(redeem, work, participants as u64)
     });
     error.map_or_else(|| work.outcome(), Err)?;
     // Otherwise somebody may have left something there.
     if work.has_ended_well() {
-        hall.last = Some(work);
-        halls.give_back(hall);
+        halls.give_back(hall, work);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{calls::Hall, claims::Claims, participations::Participations};
+use super::{claims::Claims, halls::Hall, participations::Participations};
 use crate::{
     Error, SharedMemoryRings, TaskPanic, Token,
     pool::{Builder, Call, Posted},
@@ -41,9 +41,22 @@ pub(super) struct Pace {
     unnoted: u32,
 }
 
-/// So many jobs that workers took part in go without a look at the clock: it
-/// costs as much as some of what is told from it.
+/// So many jobs of one kind in a row that workers took part in unasked go without
+/// a look at the clock at their ends: it costs as much as some of what is told from
+/// it, which is whether to wake somebody. Those that somebody was woken for are
+/// noted all: the first of a kind often takes longer than those after it, and small
+/// ones in a row are counted anew from then on.
 const UNNOTED: u32 = 15;
+
+/// Who has worked on a job beside the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    Nobody,
+    /// Workers that were awake.
+    Unasked,
+    /// They were woken, whether they have come or not.
+    Woken,
+}
 
 impl Pace {
     /// Whether a job of so many chunks, which begins now, is worth waking
@@ -63,11 +76,22 @@ impl Pace {
         self.ended.is_some_and(|ended| now.duration_since(ended) < WORTH_WAKING)
     }
 
-    /// Whether there is nothing to [note](Self::note) of a job like the last.
-    fn knows(&mut self, kind: (Token, usize), was_alone: bool) -> bool {
-        let is_known = self.kind == kind && !was_alone && self.unnoted < UNNOTED;
-        self.unnoted += u32::from(is_known);
-        is_known
+    /// A job that began then has ended now.
+    fn learn(
+        &mut self,
+        kind: (Token, usize),
+        chunks: u32,
+        begun: Instant,
+        company: Company,
+        now: impl FnOnce() -> Instant,
+    ) {
+        let is_like_the_last = self.kind == kind && company == Company::Unasked;
+        if is_like_the_last && self.unnoted < UNNOTED {
+            self.unnoted += 1;
+            self.alone = Duration::ZERO;
+        } else {
+            self.note(kind, chunks, [begun, now()], company == Company::Nobody);
+        }
     }
 
     /// A job has lasted from the first to the second of these moments.
@@ -164,10 +188,12 @@ pub(super) fn help(
         // If not, somebody has died who had claimed more than it has begun.
         goes_on &= !job.board.claims().iter().all(Claims::is_exhausted);
     }
-    let was_alone = !are_woken && !posted.iter().any(Posted::was_begun);
-    if !hall.pace.knows(kind, was_alone) {
-        hall.pace.note(kind, job.chunks, [watch.begun, Instant::now()], was_alone);
-    }
+    let company = match are_woken {
+        true => Company::Woken,
+        false if posted.iter().any(Posted::was_begun) => Company::Unasked,
+        false => Company::Nobody,
+    };
+    hall.pace.learn(kind, job.chunks, watch.begun, company, Instant::now);
     let has_come = posted.iter().all(Posted::was_begun);
     let ended = call.end(posted);
     posted.clear();
@@ -190,29 +216,79 @@ mod tests {
 
     const KIND: (Token, usize) = ([7, 7], 8);
 
-    /// Whether the job after `jobs` of so many microseconds, with such pauses
-    /// between them, is worth waking somebody for who has slept so far.
-    fn wakes_after(jobs: usize, micros: u64, pause: u64) -> bool {
-        let (mut pace, mut now) = (Pace::default(), Instant::now());
-        for _ in 0..jobs {
-            let ended = now + Duration::from_micros(micros);
-            pace.note(KIND, 10, [now, ended], true);
-            now = ended + Duration::from_micros(pause);
+    /// What is known after jobs, and when the last of them has ended.
+    struct Past {
+        pace: Pace,
+        now: Instant,
+        /// How often the clock was looked at.
+        looks: u32,
+    }
+
+    impl Past {
+        fn none() -> Self {
+            Self { pace: Pace::default(), now: Instant::now(), looks: 0 }
         }
-        pace.is_worth_waking(KIND, 10, now)
+
+        /// So many jobs more of so many microseconds, with such pauses after
+        /// them.
+        fn and(mut self, jobs: usize, micros: u64, pause: u64, company: Company) -> Self {
+            for _ in 0..jobs {
+                let ended = self.now + Duration::from_micros(micros);
+                let looks = &mut self.looks;
+                self.pace.learn(KIND, 10, self.now, company, || {
+                    *looks += 1;
+                    ended
+                });
+                self.now = ended + Duration::from_micros(pause);
+            }
+            self
+        }
+
+        /// Whether the next job is worth waking somebody for.
+        fn wakes(&self) -> bool {
+            self.pace.is_worth_waking(KIND, 10, self.now)
+        }
     }
 
     #[test]
     fn workers_are_woken_for_what_is_unknown_or_takes_long() {
-        assert!(wakes_after(0, 0, 0));
-        assert!(wakes_after(1, 200, 0));
-        assert!(wakes_after(1, 200, 1_000_000));
+        assert!(Past::none().wakes());
+        assert!(Past::none().and(1, 200, 0, Company::Nobody).wakes());
+        assert!(Past::none().and(1, 200, 1_000_000, Company::Nobody).wakes());
+        assert!(Past::none().and(9, 200, 0, Company::Woken).wakes());
     }
 
     #[test]
     fn workers_are_woken_for_small_jobs_if_there_are_many_in_a_row() {
-        assert!(!wakes_after(1, 10, 0));
-        assert!(wakes_after(10, 10, 0));
-        assert!(!wakes_after(10, 10, 1_000), "they would sleep again in between");
+        assert!(!Past::none().and(1, 10, 0, Company::Nobody).wakes());
+        assert!(Past::none().and(10, 10, 0, Company::Nobody).wakes());
+        let far_between = Past::none().and(10, 10, 1_000, Company::Nobody);
+        assert!(!far_between.wakes(), "they would sleep again in between");
+        let interrupted = Past::none().and(4, 10, 0, Company::Nobody);
+        let interrupted =
+            interrupted.and(1, 10, 0, Company::Unasked).and(4, 10, 0, Company::Nobody);
+        assert!(!interrupted.wakes(), "they are not asleep all the time");
+    }
+
+    #[test]
+    fn nobody_is_woken_because_the_first_job_of_its_kind_took_long() {
+        let cold = Past::none().and(1, 200, 0, Company::Woken);
+        assert!(cold.wakes());
+        assert!(!cold.and(1, 1, 0, Company::Woken).wakes());
+    }
+
+    #[test]
+    fn small_jobs_in_a_row_are_counted_anew_after_somebody_was_woken_for_them() {
+        let many = Past::none().and(10, 10, 0, Company::Nobody);
+        assert!(many.wakes());
+        assert!(!many.and(1, 10, 0, Company::Woken).and(4, 10, 0, Company::Nobody).wakes());
+    }
+
+    #[test]
+    fn jobs_that_workers_come_to_unasked_cost_a_look_at_the_clock_now_and_then() {
+        let first = Past::none().and(1, 1, 0, Company::Woken);
+        let next = first.and(10 * (UNNOTED as usize + 1), 1, 0, Company::Unasked);
+        assert_eq!(next.looks, 1 + 10);
+        assert!(!next.wakes());
     }
 }

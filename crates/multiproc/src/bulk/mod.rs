@@ -6,6 +6,7 @@ mod attic;
 mod board;
 mod calls;
 mod claims;
+mod halls;
 mod helping;
 mod job;
 #[cfg(all(test, loom))]
@@ -19,7 +20,7 @@ mod word;
 
 pub use array::PoolArray;
 pub(crate) use attic::{clear as clear_attic, forget, keep};
-pub(crate) use calls::Halls;
+pub(crate) use halls::Halls;
 pub(crate) use region::{Region, RegionId, Wanted, version};
 pub(crate) use strip::Strip;
 pub(crate) use ticket::Participant;

@@ -6,6 +6,7 @@ use super::{
     claims::{Claims, settle},
     job::Job,
     record::{Failure, Record},
+    region::RegionId,
     ticket::Fields,
 };
 use crate::{
@@ -46,10 +47,15 @@ impl Participations {
         Arc::get_mut(&mut self.job).is_some_and(|job| job.ticket.renew(fields, context))
     }
 
-    /// Whether everybody who has participated has come to the end, and nothing
-    /// has failed.
+    /// Of a job whose [outcome](Self::outcome) is no error: whether everybody
+    /// could participate, and no chunk was charged for a worker's death.
     pub(super) fn has_ended_well(&self) -> bool {
-        self.trouble.is_none() && self.charges.is_empty() && self.failures.is_empty()
+        self.trouble.is_none() && self.charges.is_empty()
+    }
+
+    /// Whether the job has this region mapped.
+    pub(super) fn is_about(&self, region: RegionId) -> bool {
+        self.job.ticket.names(region)
     }
 
     /// The first error, once nobody participates any more.

@@ -9,6 +9,7 @@ use std::sync::{
     },
 };
 
+use super::halls::forget_jobs_about;
 use crate::{Result, SharedMemory};
 
 /// Names a region among all that this process has made, and so to its workers.
@@ -29,7 +30,8 @@ fn change() {
 }
 
 /// Memory that workers share with this process. When it is dropped its pages
-/// are given back at once; workers unmap it when they are next spoken to.
+/// are given back at once, and so is what jobs about it have kept for the next;
+/// workers unmap it when they are next spoken to.
 #[derive(Debug)]
 pub(crate) struct Region {
     pub(crate) id: RegionId,
@@ -49,6 +51,10 @@ impl Drop for Region {
     fn drop(&mut self) {
         self.memory.release(0..self.memory.len());
         change();
+        // A forked child keeps nothing of jobs, and its copies of locks may be locked.
+        if self.memory.is_of_this_process() {
+            forget_jobs_about(self.id);
+        }
     }
 }
 

@@ -105,6 +105,12 @@ impl Ticket {
         is_same
     }
 
+    /// Whether it is about this region, among others.
+    pub(super) fn names(&self, RegionId(region): RegionId) -> bool {
+        let Fields { board, input, output, undo, .. } = self.fields();
+        [board, input.region, output.region, undo].contains(&region)
+    }
+
     /// What all tasks share.
     pub(super) fn context(&self) -> &[u8] {
         &self.0[size_of::<Fields>()..]

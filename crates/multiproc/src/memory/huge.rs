@@ -12,7 +12,7 @@ const LEAST: usize = 4 << 20;
 /// touch it for the first time takes a third of the time then. It may refuse.
 pub(crate) fn prefer_huge_pages(memory: &mut [u8]) {
     if memory.len() >= LEAST {
-        // SAFETY: what the pages contain does not change, only what they are made of.
+        // SAFETY: `MADV_HUGEPAGE` changes what the pages are made of, not what is in them.
         unsafe { advise(memory, libc::MADV_HUGEPAGE) };
     }
 }
@@ -21,7 +21,7 @@ pub(crate) fn prefer_huge_pages(memory: &mut [u8]) {
 /// again. If it does they are zeros, at whatever time: what was there must not be
 /// relied on. If it does not, to write them costs no more than before.
 pub(crate) fn may_be_reclaimed(memory: &mut [u8]) {
-    // SAFETY: every content of a page is as good as any other for bytes.
+    // SAFETY: after `MADV_FREE` there are the same bytes or zeros.
     unsafe { advise(memory, libc::MADV_FREE) };
 }
 
@@ -29,15 +29,16 @@ pub(crate) fn may_be_reclaimed(memory: &mut [u8]) {
 ///
 /// # Safety
 ///
-/// Whatever it does to the pages must be right for bytes that are borrowed
-/// exclusively.
+/// The `advice` must leave the pages mapped, and bytes in them, of whatever
+/// value: `MADV_HUGEPAGE` and `MADV_FREE` do.
 unsafe fn advise(memory: &mut [u8], advice: libc::c_int) {
     // The interpreter has no pages.
     if cfg!(miri) {
         return;
     }
     let (start, len) = whole_pages(memory);
-    // SAFETY: whole pages inside of the memory; the rest is the caller's to say.
+    // SAFETY: whole pages inside of memory that is borrowed exclusively, so that
+    // nobody relies on its bytes meanwhile; they stay bytes (contract).
     unsafe { libc::madvise(start, len, advice) };
 }
 

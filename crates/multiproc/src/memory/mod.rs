@@ -17,7 +17,10 @@ use std::{
     ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     ptr::NonNull,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use nix::{
@@ -63,6 +66,8 @@ struct Mapping {
     len: usize,
     /// Says whether something in the memory at this address forbids to unmap it.
     is_pinned: OnceLock<fn(NonNull<u8>) -> bool>,
+    /// Nobody needs it any more but those who have handles here.
+    is_last: AtomicBool,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and this type
@@ -106,7 +111,7 @@ impl SharedMemory {
     /// file.
     pub(crate) fn commit(&self, range: Range<usize>) -> Result<()> {
         assert!(range.end <= self.len(), "within what was reserved");
-        if !self.mapping.file.is_of_this_process() {
+        if !self.is_of_this_process() {
             return Err(Error::NotInherited);
         }
         let bytes = range.len();
@@ -117,12 +122,15 @@ impl SharedMemory {
     /// not be touched until it is committed again. Where
     /// [`commit`](Self::commit) would refuse, the memory stays.
     pub(crate) fn release(&self, range: Range<usize>) {
-        if !self.mapping.file.is_of_this_process() {
-            return;
-        }
-        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        // If it fails the memory stays until the file is gone.
-        let _ = fallocate(&*self.mapping.file, flags, range.start as i64, range.len() as i64);
+        self.mapping.release(range);
+    }
+
+    /// Gives all of it back with the last handle of this process, whoever has
+    /// it mapped: those who have were forked meanwhile and do not need it.
+    pub(crate) fn release_with_last_handle(&self) {
+        // Relaxed: whoever drops the last handle sees what others did before they
+        // dropped theirs.
+        self.mapping.is_last.store(true, Relaxed);
     }
 
     /// Maps the first `len` bytes of memory that another process made, all of
@@ -157,8 +165,15 @@ impl SharedMemory {
             base: base.cast(),
             len,
             is_pinned: OnceLock::new(),
+            is_last: AtomicBool::new(false),
         };
         Ok(Self { mapping: Arc::new(mapping) })
+    }
+
+    /// Whether this process has mapped it, and was not forked from the one that
+    /// has.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.mapping.file.is_of_this_process()
     }
 
     /// Keeps the memory mapped for ever if `is_pinned` says so of its first
@@ -262,10 +277,24 @@ impl<'de> Deserialize<'de> for SharedMemory {
     }
 }
 
+impl Mapping {
+    fn release(&self, range: Range<usize>) {
+        if !self.file.is_of_this_process() {
+            return;
+        }
+        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        // If it fails the memory stays until the file is gone.
+        let _ = fallocate(&*self.file, flags, range.start as i64, range.len() as i64);
+    }
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         if self.is_pinned.get().is_some_and(|is_pinned| is_pinned(self.base)) {
             return;
+        }
+        if *self.is_last.get_mut() {
+            self.release(0..self.len);
         }
         // SAFETY: unmaps exactly what `map` has mapped (invariant), once. It
         // cannot fail for such a range.

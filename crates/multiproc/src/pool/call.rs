@@ -350,7 +350,12 @@ impl<T: Transport> Call<'_, T> {
 
     /// Calls `f` for each of the `count` tasks of `work`, which encodes its
     /// arguments and decodes its results. No worker has two of them at a time.
-    pub(crate) fn spread<A, R, F, W>(&self, f: F, work: Box<W>, count: u64) -> (W, Option<Error>)
+    pub(crate) fn spread<A, R, F, W>(
+        &self,
+        f: F,
+        work: Box<W>,
+        count: u64,
+    ) -> (Box<W>, Option<Error>)
     where
         A: DeserializeOwned + 'static,
         R: Serialize + 'static,
@@ -413,7 +418,12 @@ impl<T: Transport> Call<'_, T> {
         (array, error.map_or_else(|| failures.into_first(), Err))
     }
 
-    fn execute<W: Work>(&self, function: Function, work: Box<W>, count: u64) -> (W, Option<Error>) {
+    fn execute<W: Work>(
+        &self,
+        function: Function,
+        work: Box<W>,
+        count: u64,
+    ) -> (Box<W>, Option<Error>) {
         let job = self.submit(function, work, count, false, never_concluded);
         let shared = &self.pool.shared;
         shared.wait(None, |core| core.jobs.is_finished(job));

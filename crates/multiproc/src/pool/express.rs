@@ -189,8 +189,8 @@ impl<T: Transport> Call<'_, T> {
     }
 
     /// Has the workers in the seats before `seats` that have nothing else to do
-    /// participate in `work`, as number so and so, and lists them in `into`. They
-    /// are not woken. The work comes back if there are none.
+    /// participate in `work`, as number so and so, and lists them in `into`, an
+    /// empty list. They are not woken. The work comes back if there are none.
     pub(crate) fn post_to_many<W: Work>(
         &self,
         work: Box<W>,
@@ -198,7 +198,6 @@ impl<T: Transport> Call<'_, T> {
         ticket: &[u8],
         into: &mut Vec<Posted>,
     ) -> Result<(), Box<W>> {
-        into.clear();
         self.pool.shared.look(|core| core.post_to_many(work, seats, ticket, into))
     }
 

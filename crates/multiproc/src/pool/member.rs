@@ -267,6 +267,9 @@ impl<S: Stream> Member<S> {
         // What it has said before it ended counts, unless it makes no sense.
         let is_garbled = matches!(why, Broken::Garbled(_));
         let news = if is_garbled { News::default() } else { self.listen(jobs).0 };
+        // Those that were forked meanwhile have it mapped as long as they live.
+        self.lane.stream_mut().outlive_worker();
+        self.status.memory().release_with_last_handle();
         let was_idle = self.is_ready && self.lane.in_flight_len() == 0;
         let (pid, name) = (self.child.pid(), self.child.name().to_owned());
         let unfit = self.unfit.take();

@@ -147,6 +147,11 @@ pub trait Stream: Send {
         let _ = is_hot;
     }
 
+    /// The worker has ended: what it shares with this process is not needed
+    /// beyond the stream and its [windows](Self::window).
+    #[doc(hidden)]
+    fn outlive_worker(&mut self) {}
+
     /// To be polled for reading; `None` if the doorbell is.
     fn readable(&self) -> Option<BorrowedFd<'_>>;
 

@@ -128,10 +128,6 @@ impl Failures {
         self.0.entry(task).or_insert(error);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The one with the lowest number.
     pub(crate) fn into_first(mut self) -> Result<()> {
         self.0.pop_first().map_or(Ok(()), |(_, error)| Err(error))

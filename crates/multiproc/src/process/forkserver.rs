@@ -31,7 +31,7 @@ use super::{
     this_process,
 };
 use crate::{
-    EntryPoint, Error, ParentEnd, Result, StartMethod, bootstrap, descriptors, looking::look_for,
+    EntryPoint, Error, ParentEnd, Result, StartMethod, bootstrap, descriptors, looking::ask_for,
     polling::is_readable_by,
 };
 
@@ -48,9 +48,9 @@ pub(super) struct Server {
     can_fork: OnceLock<bool>,
 }
 
-/// How long the server may take to read a birth, and to answer. It needs
-/// fractions of a millisecond, and a pool waits for it with its lock held. One
-/// that does not answer is killed, and another launched.
+/// How long the server may take to say whether it can fork, to read a birth, and
+/// to answer. It needs fractions of a millisecond, and a pool waits for it with
+/// its lock held. One that does not answer is killed, and another launched.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// On both sides of a fork.
@@ -149,6 +149,8 @@ impl Server {
         let refused = |source| Error::Start { method, source };
         let (ours, theirs) = UnixStream::pair().map_err(refused)?;
         let socket = ParentEnd::new(ours);
+        socket.set_read_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
+        socket.set_write_timeout(Some(ANSWERS_WITHIN)).map_err(refused)?;
         let (newborn, file) = Newborn::new().map_err(refused)?;
         let descriptors = vec![theirs.into(), file];
         let process = Child::new(start(Order {
@@ -162,24 +164,28 @@ impl Server {
         Ok(Self { socket, newborn, process, method, can_fork: OnceLock::new() })
     }
 
-    /// Whether it can fork, which it says as soon as it has begun.
+    /// Whether it can fork, which it says as soon as it has begun. One that does
+    /// not say so is ended.
     pub(super) fn can_fork(&self) -> Result<bool> {
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.can_fork.get() {
             return Ok(*known);
         }
-        let hear = || -> io::Result<bool> {
-            let mut answer = [0];
-            // Stopped in this very moment it would say nothing for ever.
-            socket.set_read_timeout(Some(BEGINS_WITHIN))?;
-            look_out(&socket);
-            (&**socket).read_exact(&mut answer)?;
-            socket.set_read_timeout(Some(ANSWERS_WITHIN))?;
-            socket.set_write_timeout(Some(ANSWERS_WITHIN))?;
-            Ok(answer != [0])
-        };
-        let can_fork = hear().map_err(|source| Error::Start { method: self.method, source })?;
-        Ok(*self.can_fork.get_or_init(|| can_fork))
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have heard it meanwhile.
+        if let Some(known) = self.can_fork.get() {
+            return Ok(*known);
+        }
+        // Stopped by whomever, it would say nothing for ever.
+        self.process().go_on();
+        let mut answer = [0];
+        look_out(&socket);
+        let heard = (&**socket).read_exact(&mut answer).map_err(|error| {
+            // Whoever asks next finds that it has ended, and another can be asked.
+            self.end();
+            let source = if is_late(&error) { late() } else { mute(&error) };
+            Error::Start { method: self.method, source }
+        });
+        heard.map(|()| *self.can_fork.get_or_init(|| answer != [0]))
     }
 
     fn process(&self) -> MutexGuard<'_, Child> {
@@ -259,9 +265,17 @@ fn late() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
         format!(
-            "the fork server has not answered within {ANSWERS_WITHIN:?} and was killed\nhelp: see \
-             what stops it, or use `StartMethod::Spawn`"
+            "the process that forks has not answered within {ANSWERS_WITHIN:?} and was \
+             killed\nhelp: see what stops it, or use `StartMethod::Spawn`"
         ),
+    )
+}
+
+fn mute(error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        "the process that forks has ended before it had forked anything\nhelp: see its standard \
+         error; the next attempt makes another",
     )
 }
 
@@ -271,7 +285,7 @@ fn look_out(socket: &UnixStream) {
     const A_WHILE: Duration = Duration::from_micros(200);
     let now = Instant::now();
     let has_answer = || is_readable_by(socket.as_fd(), Some(now)).unwrap_or(true);
-    look_for(A_WHILE, || has_answer().then_some(()));
+    ask_for(A_WHILE, || has_answer().then_some(()));
 }
 
 fn hear(mut socket: &UnixStream) -> io::Result<i32> {
@@ -333,6 +347,8 @@ fn answer_requests(mut socket: UnixStream, newborn: &Newborn) -> Option<Birth> {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus};
+
     use super::*;
 
     #[test]
@@ -386,6 +402,54 @@ mod tests {
             let error = server.fork(&birth(vec![0; payload])).unwrap_err();
             assert!(error.to_string().contains("\nhelp: "), "{error}");
             assert!(server.has_ended().unwrap());
+        }
+    }
+
+    /// Longer than anything takes on a machine that is not on fire.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A server of which nobody has heard, and what runs `script` in its place,
+    /// with the other end of its socket as standard output; it may take so long to
+    /// say something.
+    fn unheard(script: &str, patience: Duration) -> Server {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]).stdout(OwnedFd::from(theirs));
+        let pid = command.spawn().unwrap().id() as libc::pid_t;
+        ours.set_read_timeout(Some(patience)).unwrap();
+        let process = Mutex::new(Child::new(Supervised::new("server", pid).unwrap()));
+        Server { process, can_fork: OnceLock::new(), ..server(ours) }
+    }
+
+    fn await_stop(server: &Server) {
+        let pid = Pid::from_raw(server.process().pid());
+        let stopped = nix::sys::wait::waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_server_that_was_stopped_before_it_said_anything_goes_on() {
+        let server = unheard("kill -STOP $$; printf '\\001'; exec sleep 1000", LONG);
+        await_stop(&server);
+        assert!(server.can_fork().unwrap());
+        assert!(!server.has_ended_already());
+        // It is not asked again.
+        server.end();
+        assert!(server.can_fork().unwrap());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_server_that_says_nothing_is_ended_so_that_another_one_can_be_asked() {
+        let short = Duration::from_millis(10);
+        for (script, patience, words) in
+            [("exec sleep 1000", short, "not answered"), ("exit 3", LONG, "has ended")]
+        {
+            let server = unheard(script, patience);
+            let error = server.can_fork().unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("\nhelp: "), "{error}");
+            assert!(server.has_ended_already());
         }
     }
 

@@ -48,7 +48,7 @@ impl Transport for SharedMemoryRings {
     type Port = RingPort;
 
     fn new() -> Result<Self> {
-        Ok(Self { doorbell: ParentEnd::new(EventFd::new()?), halls: Arc::default() })
+        Ok(Self { doorbell: ParentEnd::new(EventFd::new()?), halls: Halls::new() })
     }
 
     fn connect(&self) -> Result<(RingStream, Vec<OwnedFd>)> {

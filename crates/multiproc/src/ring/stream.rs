@@ -197,6 +197,10 @@ impl TransportStream for RingStream {
         }
     }
 
+    fn outlive_worker(&mut self) {
+        self.rings.memory().release_with_last_handle();
+    }
+
     fn readable(&self) -> Option<BorrowedFd<'_>> {
         None
     }

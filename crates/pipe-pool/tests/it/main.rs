@@ -5,7 +5,7 @@ mod examples;
 
 use std::time::Duration;
 
-use conformance::pool;
+use conformance::{Caller, pool};
 use harness::{StartMethod, Strategy};
 
 /// Longer than an example takes on a machine that is not on fire.
@@ -30,6 +30,14 @@ fn every_answer_is_right_with_forkserver() {
 #[test]
 fn every_answer_is_right_with_spawn() {
     conformance::gives_right_answers(pipe_pool::backend, &strategy(StartMethod::Spawn));
+}
+
+#[test]
+fn pinned_workers_stay_in_their_seats_with_every_start_method() {
+    for method in StartMethod::ALL {
+        let strategy = strategy(method);
+        conformance::keeps_workers_in_their_seats(pipe_pool::backend, &strategy, Caller::Waits);
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(crate) mod samples;
 mod standing;
 mod verdicts;
 
-use harness::record::{DriverCost, Record};
+use harness::record::{DriverCost, ExperimentKind, Record};
 use stats::{Estimate, precision::Precision};
 
 use crate::{
@@ -119,13 +119,14 @@ fn block(samples: &BlockSamples<'_>, seed: u64) -> Block {
         job,
         payload_bytes: job.payload_bytes() as u64,
         available_cores: samples.record.available_cores,
+        placement: samples.record.placement,
         rounds: samples.rounds.len(),
         contaminated_rounds: samples.rounds.iter().filter(|round| round.contaminated).count(),
         contamination: reasons(samples),
         stop: samples.stop,
         incarnations: lives(samples),
         precision_asked: samples.precision_asked,
-        precision: precision(&cells),
+        precision: precision(&cells, samples.record.kind),
         cells,
     }
 }
@@ -137,24 +138,26 @@ fn lives(samples: &BlockSamples<'_>) -> usize {
     lives.len()
 }
 
-/// Of the figures that are compared: with a baseline, not its own.
-fn precision(cells: &[Cell]) -> Option<Precision> {
-    let has_baseline = cells.iter().any(|cell| figures_of(cell, true).is_some());
+/// Of the figures that are compared: speed-ups, but not the baseline's own; times
+/// if there is no baseline.
+fn precision(cells: &[Cell], kind: ExperimentKind) -> Option<Precision> {
+    let speed_up = |cell: &Cell| cell.figures()?.speed_up;
+    let has_baseline = cells.iter().any(|cell| speed_up(cell).is_some());
+    let time = |cell: &Cell| {
+        let phases = cell.figures()?.phases;
+        // Warm cells have a cold cycle too: that of each life.
+        if kind.is_cold() { phases.cold_ns } else { phases.run_ns }
+    };
     let judged: Vec<(usize, Option<Estimate>)> = cells
         .iter()
         .enumerate()
         .filter(|(_, cell)| cell.figures().is_some())
         .filter(|(_, cell)| !(has_baseline && cell.configuration.strategy.is_serial()))
-        .map(|(place, cell)| (place, figures_of(cell, has_baseline)))
+        .map(|(place, cell)| (place, if has_baseline { speed_up(cell) } else { time(cell) }))
         .collect();
     let estimates: Vec<Option<Estimate>> = judged.iter().map(|(_, estimate)| *estimate).collect();
     let precision = Precision::of(&estimates)?;
     Some(Precision { widest_at: judged[precision.widest_at].0, ..precision })
-}
-
-fn figures_of(cell: &Cell, speed_up: bool) -> Option<Estimate> {
-    let figures = cell.figures()?;
-    if speed_up { figures.speed_up } else { figures.phases.cold_ns.or(figures.phases.run_ns) }
 }
 
 fn reasons(samples: &BlockSamples<'_>) -> Vec<ReasonCount> {

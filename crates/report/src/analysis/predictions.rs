@@ -1,6 +1,6 @@
 //! What more cores would do, by simulation.
 
-use std::num::NonZeroUsize;
+use std::{collections::BTreeSet, num::NonZeroUsize};
 
 use harness::{Strategy, Workload, record::ExperimentKind};
 use stats::{
@@ -19,7 +19,7 @@ use crate::model::{
 /// takes, since a search for the smallest task would otherwise change both.
 const WORKLOAD: Workload = Workload::SumOfSquares;
 
-/// Worker counts that are predicted: powers of two up to this.
+/// Worker counts that are predicted: powers of two up to this, and the cores.
 const MOST_WORKERS: usize = 1024;
 
 /// Work of a task for which efficiencies are predicted: so short that dispatch
@@ -71,45 +71,74 @@ pub(super) fn by_laws(amdahl: &Fit<Amdahl>, usl: &Fit<Usl>, cores: usize) -> Vec
 }
 
 fn of(granularity: &Experiment, experiments: &[Experiment]) -> Vec<PredictionFinding> {
-    let blocks = || granularity.blocks.iter().filter(|block| block.job.workload == WORKLOAD);
-    let Some(block) = blocks().next() else { return Vec::new() };
+    let found = |workload: Workload, prediction: &dyn Fn(&Strategy) -> Fit<Foretold>| {
+        let strategies = strategies(granularity, workload).into_iter();
+        let finding = |strategy: &Strategy| {
+            let prediction = prediction(strategy);
+            PredictionFinding { workload, strategy: strategy.clone(), prediction }
+        };
+        strategies.map(finding).collect()
+    };
+    let Some(first) = granularity.blocks.first() else { return Vec::new() };
+    match granularity.blocks.iter().find(|block| block.job.workload == WORKLOAD) {
+        Some(block) => found(WORKLOAD, &|strategy| {
+            let seen = observations(experiments, strategy);
+            match fit(simulation::fit(&seen)) {
+                Fit::Fitted(model) => Fit::Fitted(foretold(model, seen.len(), block)),
+                Fit::Refused(why) => Fit::Refused(why),
+            }
+        }),
+        None => found(first.job.workload, &|_| Fit::Refused(other_workload(first.job.workload))),
+    }
+}
+
+fn other_workload(workload: Workload) -> String {
+    format!(
+        "tasks of {workload} have more bytes the longer they take, so that none can be made \
+         smaller by its time alone\nhelp: add `{WORKLOAD}` to `workloads`"
+    )
+}
+
+/// All but the baseline that were measured with `workload`.
+fn strategies(experiment: &Experiment, workload: Workload) -> Vec<&Strategy> {
     let mut strategies: Vec<&Strategy> = Vec::new();
-    for cell in blocks().flat_map(|block| &block.cells) {
+    let blocks = experiment.blocks.iter().filter(|block| block.job.workload == workload);
+    for cell in blocks.flat_map(|block| &block.cells) {
         let strategy = &cell.configuration.strategy;
         if !strategy.is_serial() && !strategies.contains(&strategy) {
             strategies.push(strategy);
         }
     }
-    let finding = |strategy: &Strategy| {
-        let seen = observations(experiments, strategy);
-        let prediction = match fit(simulation::fit(&seen)) {
-            Fit::Fitted(model) => Fit::Fitted(foretold(model, seen.len(), block)),
-            Fit::Refused(why) => Fit::Refused(why),
-        };
-        PredictionFinding { workload: WORKLOAD, strategy: strategy.clone(), prediction }
-    };
-    strategies.into_iter().map(finding).collect()
+    strategies
 }
 
 /// Every warm job of `strategy` that had a core for each worker.
 fn observations(experiments: &[Experiment], strategy: &Strategy) -> Vec<Observation> {
+    let mut tasks: Vec<(Workload, usize)> = Vec::new();
+    let mut number = |block: &Block| {
+        let task = (block.job.workload, block.job.task_size);
+        tasks.iter().position(|known| *known == task).unwrap_or_else(|| {
+            tasks.push(task);
+            tasks.len() - 1
+        })
+    };
     let warm = experiments.iter().filter(|experiment| !experiment.kind.is_cold());
     warm.flat_map(|experiment| &experiment.blocks)
         .flat_map(|block| block.cells.iter().map(move |cell| (block, cell)))
         .filter(|(_, cell)| cell.configuration.strategy == *strategy && !cell.oversubscribed)
-        .filter_map(|(block, cell)| observation(block, cell))
+        .filter_map(|(block, cell)| observation(block, cell, number(block)))
         .collect()
 }
 
 /// The wall is the baseline's ÷ the speed-up, which was taken within rounds:
 /// the machine's drift between the two has cancelled.
-fn observation(block: &Block, cell: &Cell) -> Option<Observation> {
+fn observation(block: &Block, cell: &Cell, task: usize) -> Option<Observation> {
     let task_ns = block.serial_task_ns()?;
     let tasks = NonZeroUsize::new(block.job.tasks)?;
     let speed_up = cell.figures()?.speed_up?.value;
     let task_bytes = block.payload_bytes as f64 / tasks.get() as f64;
     let job = Job { workers: cell.configuration.workers, tasks, task_bytes };
-    Some(Observation { job, task_ns, wall_ns: task_ns * tasks.get() as f64 / speed_up })
+    Some(Observation { job, task, task_ns, wall_ns: task_ns * tasks.get() as f64 / speed_up })
 }
 
 /// `block` is one of those whose METG was measured.
@@ -128,12 +157,9 @@ fn foretold(model: Fitted, walls: usize, block: &Block) -> Foretold {
             efficiency: found.efficiency,
         }
     };
-    let counts = (1..).map(|power| 1 << power).take_while(|&workers| workers <= MOST_WORKERS);
-    Foretold {
-        model,
-        walls,
-        tasks_per_worker,
-        efficiency_task_ns: EFFICIENCY_TASK_NS,
-        at: counts.filter_map(NonZeroUsize::new).map(at).collect(),
-    }
+    let powers = (1..).map(|power| 1 << power).take_while(|&workers| workers <= MOST_WORKERS);
+    // At the cores there is a measurement to hold the prediction against.
+    let counts: BTreeSet<usize> = powers.chain([cores]).collect();
+    let at = counts.into_iter().filter_map(NonZeroUsize::new).map(at).collect();
+    Foretold { model, walls, tasks_per_worker, efficiency_task_ns: EFFICIENCY_TASK_NS, at }
 }

@@ -90,6 +90,7 @@ impl Gathered {
                 job: block.record.job,
                 is_cold: block.record.kind.is_cold(),
                 configuration,
+                placement: block.record.placement,
             },
         })
     }

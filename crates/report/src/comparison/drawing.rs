@@ -1,6 +1,6 @@
 //! A comparison as paragraphs and tables.
 
-use harness::{Configuration, Job, Strategy, record::Failure};
+use harness::{Configuration, Job, Placement, Strategy, record::Failure};
 use stats::{Estimate, paired::Verdict};
 
 use super::{CellName, CellSide, ComparedCell, Comparison};
@@ -128,11 +128,11 @@ fn is_failed(cell: &ComparedCell) -> bool {
     cell.a.failure.is_some() || cell.b.failure.is_some()
 }
 
-/// A job, and whether whole cold cycles of it were timed.
-pub(crate) type TimedJob = (Job, bool);
+/// A job, whether whole cold cycles of it were timed, and where workers ran.
+pub(crate) type TimedJob = (Job, bool, Placement);
 
 pub(crate) fn timed_job(name: &CellName) -> TimedJob {
-    (name.job, name.is_cold)
+    (name.job, name.is_cold, name.placement)
 }
 
 /// Each once, in order of first appearance.
@@ -146,9 +146,10 @@ pub(crate) fn jobs<'a>(names: impl Iterator<Item = &'a CellName>) -> Vec<TimedJo
     jobs
 }
 
-pub(crate) fn title((job, is_cold): TimedJob) -> String {
+pub(crate) fn title((job, is_cold, placement): TimedJob) -> String {
     let cold = if is_cold { ", whole cold cycles" } else { "" };
-    format!("{}{cold}", job_words(job))
+    let pinned = if placement.is_pinned() { ", pinned workers" } else { "" };
+    format!("{}{cold}{pinned}", job_words(job))
 }
 
 fn table(comparison: &Comparison, job: TimedJob) -> Table {

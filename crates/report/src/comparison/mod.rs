@@ -10,7 +10,7 @@ mod differences;
 pub(crate) mod drawing;
 
 use harness::{
-    Configuration, Job,
+    Configuration, Job, Placement,
     environment::Environment,
     record::{Failure, Record},
 };
@@ -81,6 +81,9 @@ pub struct CellName {
     pub is_cold: bool,
     /// Who computed.
     pub configuration: Configuration,
+    /// Where the workers ran.
+    #[serde(default, skip_serializing_if = "Placement::is_free")]
+    pub placement: Placement,
 }
 
 /// A cell that both sides have.

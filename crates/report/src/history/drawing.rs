@@ -12,7 +12,7 @@ use crate::{
 /// One of the whole, and one of each trend.
 pub(super) fn sheets(history: &History) -> Vec<Sheet> {
     let mut sheets = vec![summary(history)];
-    sheets.extend(history.trends.iter().map(|trend| sheet(history, trend)));
+    sheets.extend(history.trends.iter().map(sheet));
     if let Some(last) = sheets.last_mut() {
         last.notes = notes(history);
         last.missing = history
@@ -42,8 +42,8 @@ pub(super) fn found(history: &History) -> String {
     if cells == 0 {
         let fewest = history.fewest_runs;
         return format!(
-            "Too few runs for change points: {fewest} of one identity are needed to show one among \
-             so many cells."
+            "Too few runs for change points: at least {fewest} of one identity are needed to show \
+             one among so many cells."
         );
     }
     let what = match changed {
@@ -53,14 +53,15 @@ pub(super) fn found(history: &History) -> String {
     format!("{what}; if nothing had changed, the probability of any would be {rate} at most.")
 }
 
-fn sheet(history: &History, trend: &Trend) -> Sheet {
+fn sheet(trend: &Trend) -> Sheet {
     let mut paragraphs = vec![trend.question.clone(), about(trend)];
     if trend.runs.len() < 2 {
         paragraphs.push("A single run has no trend yet.".to_owned());
         return blank(heading(trend), paragraphs);
     }
     if trend.cells.iter().all(|cell| !cell.tested) {
-        paragraphs.push(format!("Too few runs for change points: {}.", history.fewest_runs));
+        let fewest = trend.fewest_runs;
+        paragraphs.push(format!("Too few runs for change points, which take {fewest}."));
     }
     let tables = trend_jobs(trend).into_iter().map(|job| table(trend, job, Form::Terminal));
     Sheet {

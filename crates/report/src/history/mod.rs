@@ -22,7 +22,7 @@ use crate::comparison::cells::{gather, seed};
 /// would misunderstand.
 pub const HISTORY_VERSION: u32 = 1;
 
-/// Probability of any change point at all where nothing has changed.
+/// Probability, at one look, of any change point at all where nothing has changed.
 pub const ALARM_RATE: f64 = 0.01;
 
 /// One finished sweep.
@@ -74,11 +74,12 @@ pub fn cells(records: &[Record]) -> Vec<SweepCell> {
 pub struct History {
     /// [`HISTORY_VERSION`] of the writer.
     pub version: u32,
-    /// Probability of any change point at all where nothing has changed.
+    /// Probability, at one look, of any change point at all where nothing has changed.
     pub alarm_rate: f64,
     /// Cells that were looked at for change points: the rate is for all together.
     pub cells_tested: usize,
-    /// Runs from which on a change in a cell can be shown.
+    /// Runs from which on cells were looked at; if none were, the fewest that any of
+    /// the trends needs.
     pub fewest_runs: usize,
     /// One for each identity, that of the latest run first.
     pub trends: Vec<Trend>,
@@ -111,6 +112,10 @@ pub struct Trend {
     pub config_toml: String,
     /// In order of time.
     pub runs: Vec<Run>,
+    /// Runs that all its cells must have for a change to be shown in any of them, as
+    /// long as there are no more of the other trends; 0 if that was not told.
+    #[serde(default)]
+    pub fewest_runs: usize,
     /// In the order of the latest run that has them.
     pub cells: Vec<CellTrend>,
 }

@@ -47,7 +47,7 @@ fn section(history: &History, trend: &Trend) -> Markup {
             p.question { (trend.question) }
             p.machine { (drawing::about(trend)) }
             @if trend.runs.len() > 1 {
-                (changed(history, trend))
+                (changed(trend))
                 @for note in drawing::notes(history) {
                     p.note { (note) }
                 }
@@ -72,10 +72,10 @@ fn section(history: &History, trend: &Trend) -> Markup {
 }
 
 /// The cells with changes, job by job, before everything else.
-fn changed(history: &History, trend: &Trend) -> Markup {
+fn changed(trend: &Trend) -> Markup {
     html! {
         @if trend.cells.iter().all(|cell| !cell.tested) {
-            p { "Too few runs for change points, which take " (history.fewest_runs) "." }
+            p { "Too few runs for change points, which take " (trend.fewest_runs) "." }
         } @else if trend.changed().next().is_none() {
             p { "No change points." }
         }

@@ -1,6 +1,10 @@
 //! From sweeps to trends and their change points.
 
-use stats::{ChangePoint, Estimate, change_points, ratio_of_medians};
+use stats::{
+    ChangePoint, Estimate,
+    change_points::{FEWEST_VALUES, fewest_values},
+    ratio_of_medians,
+};
 
 use super::{
     ALARM_RATE, CellName, CellTrend, Change, HISTORY_VERSION, History, Run, Skipped, Sweep, Trend,
@@ -68,6 +72,7 @@ fn trend(sweeps: &[Sweep]) -> Trend {
         question: first.question.clone(),
         config_toml: first.config_toml.clone(),
         runs: sweeps.iter().map(run).collect(),
+        fewest_runs: 0,
         cells: cells(sweeps),
     }
 }
@@ -102,22 +107,40 @@ fn points(sweeps: &[Sweep], name: &CellName) -> Vec<TrendPoint> {
 /// runs those must have at least.
 ///
 /// Cells in which nothing could be shown, by the number of their runs alone, are
-/// left out, so that they take nothing from the others.
+/// left out, so that they take nothing from the others. That number is all that
+/// decides it, so the rate holds for those that are left.
 fn mark_changes(trends: &mut [Trend]) -> (usize, usize) {
+    let lengths = |trend: &Trend| trend.cells.iter().map(|cell| cell.points.len()).collect();
+    let lengths: Vec<Vec<usize>> = trends.iter().map(lengths).collect();
+    let fewest = shortest_tested(&lengths.concat());
+    for (place, trend) in trends.iter_mut().enumerate() {
+        let mut longer = lengths.clone();
+        longer[place].fill(usize::MAX);
+        trend.fewest_runs = shortest_tested(&longer.concat());
+    }
+    let least = trends.iter().map(|trend| trend.fewest_runs).min();
     let mut cells: Vec<&mut CellTrend> =
         trends.iter_mut().flat_map(|trend| &mut trend.cells).collect();
-    let long = cells.iter().filter(|cell| cell.points.len() >= stats::change_points::FEWEST_VALUES);
-    let fewest = stats::change_points::fewest_values(long.count().max(1), ALARM_RATE);
     cells.retain(|cell| cell.points.len() >= fewest);
     let series: Vec<Vec<f64>> = cells
         .iter()
         .map(|cell| cell.points.iter().map(|point| point.speed_up.value.ln()).collect())
         .collect();
-    for (cell, found) in cells.iter_mut().zip(change_points(&series, ALARM_RATE)) {
+    for (cell, found) in cells.iter_mut().zip(stats::change_points(&series, ALARM_RATE)) {
         cell.tested = true;
         cell.changes = changes(&cell.points, &found);
     }
-    (cells.len(), fewest)
+    (cells.len(), least.filter(|_| cells.is_empty()).unwrap_or(fewest))
+}
+
+/// The smallest length from which on series can all be tested together, so that a
+/// change could be shown in each; `lengths` are those of all series.
+fn shortest_tested(lengths: &[usize]) -> usize {
+    let is_enough = |&len: &usize| {
+        let series = lengths.iter().filter(|&&other| other >= len).count();
+        fewest_values(series.max(1), ALARM_RATE) <= len
+    };
+    (FEWEST_VALUES..).find(is_enough).unwrap_or(usize::MAX)
 }
 
 fn changes(points: &[TrendPoint], found: &[ChangePoint]) -> Vec<Change> {

@@ -101,7 +101,9 @@ pub(super) fn method() -> Markup {
                 "Efficiency is speed-up ÷ workers. Granularity is the mean task time, time × workers \
                  ÷ tasks. METG(50%) is the smallest granularity that keeps an efficiency of one \
                  half (Slaughter et al., Task Bench, SC20), printed only when points lie on both \
-                 sides. The serial fraction is the Karp–Flatt metric. Amdahl\u{2019}s law and \
+                 sides. Where it says \u{201c}pinned\u{201d}, every worker stays on a core of its \
+                 own: two on one core of two have an efficiency of one half, METG\u{2019}s \
+                 threshold. The serial fraction is the Karp–Flatt metric. Amdahl\u{2019}s law and \
                  Gunther\u{2019}s Universal Scalability Law are fitted to points without more \
                  workers than cores, and refused when those cannot identify them."
             }

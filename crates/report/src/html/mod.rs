@@ -86,8 +86,8 @@ fn section(index: usize, experiment: &Experiment, plots: &[Plot]) -> Markup {
                     li { (prose(verdict)) }
                 }
             }
-            @if let Some(stopping) = tables::stopping(experiment) {
-                p.note { (prose(&stopping)) }
+            @for note in [tables::placement(experiment), tables::stopping(experiment)] {
+                @if let Some(note) = note { p.note { (prose(&note)) } }
             }
             @for plot in plots.iter().filter(|plot| plot.experiment == experiment.name) {
                 figure tabindex="0" {

@@ -8,7 +8,7 @@ mod findings;
 mod predictions;
 
 use harness::{
-    Job,
+    Job, Placement,
     environment::Environment,
     record::{ExperimentKind, StopReason},
 };
@@ -81,7 +81,8 @@ pub struct Experiment {
     /// experiments only.
     pub processes_against_threads: Vec<ProcessAdvantage>,
     /// What a simulation foretells for worker counts beyond the cores; in
-    /// granularity experiments only. Nothing of it was measured.
+    /// granularity experiments only, and of sum-of-squares only. Nothing of it was
+    /// measured.
     #[serde(default)]
     pub predictions: Vec<PredictionFinding>,
     /// Break-even arrays and best bandwidths; in payload experiments only.
@@ -105,6 +106,9 @@ pub struct Block {
     pub payload_bytes: u64,
     /// Cores that could be used.
     pub available_cores: usize,
+    /// Where the workers ran.
+    #[serde(default)]
+    pub placement: Placement,
     /// Rounds that were measured.
     pub rounds: usize,
     /// Rounds during which the machine was busy with something else.
@@ -113,7 +117,8 @@ pub struct Block {
     pub contamination: Vec<ReasonCount>,
     /// Why it has no more rounds; absent if it was interrupted.
     pub stop: Option<StopReason>,
-    /// Lives of its runners that have rounds.
+    /// Lives of its runners that have rounds; 0 in reports from before they were counted.
+    #[serde(default)]
     pub incarnations: usize,
     /// Relative half-width at which its intervals were narrow enough, if the
     /// records tell.

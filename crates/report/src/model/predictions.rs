@@ -15,7 +15,8 @@ pub struct PredictionFinding {
     pub workload: Workload,
     /// Who would compute.
     pub strategy: Strategy,
-    /// The prediction, or why the times measured cannot identify its costs.
+    /// The prediction, or why there is none: the times that were measured do not tell its
+    /// costs, or another workload was measured than the one that can be predicted.
     pub prediction: Fit<Foretold>,
 }
 

@@ -27,9 +27,9 @@ pub(super) struct Series {
     pub(super) label: String,
     pub(super) look: Look,
     pub(super) points: Vec<Point>,
-    /// Points that nobody measured: joined by a thin dashed line, and marked by
-    /// a small dot.
-    pub(super) predicted: Vec<Point>,
+    /// Points that nobody measured: joined by a thin dashed line, which has a gap
+    /// where there is none, and marked by a small dot.
+    pub(super) predicted: Vec<Option<Point>>,
 }
 
 /// One point, in the coordinates of the axes.
@@ -45,6 +45,13 @@ pub(super) struct Point {
 pub(super) struct Guide {
     pub(super) points: Vec<(f64, f64)>,
     pub(super) label: String,
+}
+
+impl Series {
+    /// Those that were measured, and those that were not.
+    pub(super) fn all_points(&self) -> impl Iterator<Item = &Point> {
+        self.points.iter().chain(self.predicted.iter().flatten())
+    }
 }
 
 const TITLE_HEIGHT: u32 = 36;
@@ -147,15 +154,17 @@ fn draw_series(area: &Area<'_>, series: &Series, at: &impl Fn(f64, f64) -> (i32,
     if path.len() > 1 {
         line(area, path.clone(), look.color.stroke_width(2), look.dashed)?;
     }
-    let predicted: Vec<(i32, i32)> =
-        series.predicted.iter().map(|point| at(point.x, point.y)).collect();
-    if predicted.len() > 1 {
-        line(area, predicted.clone(), look.color.stroke_width(1), true)?;
+    for stretch in series.predicted.split(Option::is_none) {
+        let path: Vec<(i32, i32)> =
+            stretch.iter().flatten().map(|point| at(point.x, point.y)).collect();
+        if path.len() > 1 {
+            line(area, path.clone(), look.color.stroke_width(1), true)?;
+        }
+        for at in path {
+            area.draw(&Circle::new(at, 2, look.color.filled()))?;
+        }
     }
-    for at in predicted {
-        area.draw(&Circle::new(at, 2, look.color.filled()))?;
-    }
-    for point in series.points.iter().chain(&series.predicted) {
+    for point in series.all_points() {
         if let Some((low, high)) = point.interval {
             let ((x, bottom), (_, top)) = (at(point.x, low), at(point.x, high));
             let stroke = look.color.stroke_width(1);

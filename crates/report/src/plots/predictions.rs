@@ -35,8 +35,7 @@ fn metg(experiment: &Experiment, model: &Foretold) -> Plot {
             _ => None,
         }
     });
-    let values = series.iter().flat_map(|s| s.points.iter().chain(&s.predicted));
-    let values = values.flat_map(|point| {
+    let values = series.iter().flat_map(Series::all_points).flat_map(|point| {
         let (low, high) = point.interval.unwrap_or((point.y, point.y));
         [low, high].map(|exponent| 10f64.powf(exponent))
     });
@@ -111,7 +110,7 @@ fn series(
             y,
             interval: None,
         });
-        let predicted = at.iter().enumerate().filter_map(|(place, at)| {
+        let predicted = at.iter().enumerate().map(|(place, at)| {
             let figure = predicted(at)?;
             let x = place as f64 + beside;
             Some(Point { x, y: figure.value, interval: Some((figure.low, figure.high)) })

@@ -103,11 +103,26 @@ fn rounds_row(block: &Block) -> Row {
     }
 }
 
-/// In a sentence: why the blocks of an experiment ended, and how precise they are.
+/// In a sentence: where the workers ran, if they were not left to the system.
+pub(crate) fn placement(experiment: &Experiment) -> Option<String> {
+    let pinned = || experiment.blocks.iter().filter(|block| block.placement.is_pinned());
+    let is_shared = pinned().flat_map(|block| &block.cells).any(|cell| cell.oversubscribed);
+    let beyond = if is_shared { " Those beyond the cores share them in turn." } else { "" };
+    pinned().next().map(|_| {
+        format!(
+            "Pinned: every worker stays on a core of its own, the first on the first, so that the \
+             system cannot put two on one.{beyond}"
+        )
+    })
+}
+
+/// In a sentence or two: why the blocks of an experiment ended, and how precise they
+/// are if anything was measured. `None` without blocks.
 pub(crate) fn stopping(experiment: &Experiment) -> Option<String> {
     let blocks = &experiment.blocks;
     let reasons = [
         Some(StopReason::Precise),
+        Some(StopReason::Decided),
         Some(StopReason::TimeBudget),
         Some(StopReason::MaxRounds),
         Some(StopReason::AllFailed),
@@ -124,14 +139,23 @@ pub(crate) fn stopping(experiment: &Experiment) -> Option<String> {
             },
         )
         .collect();
+    let several = if blocks.len() == 1 { "the block" } else { "blocks" };
+    let why = format!("Why {several} ended: {}.", ended.join(", "));
+    match intervals(blocks) {
+        _ if blocks.is_empty() => None,
+        Some(intervals) => Some(format!("{why} {intervals}")),
+        None => Some(why),
+    }
+}
+
+/// In a sentence: how precise `blocks` are. `None` if none has a figure.
+fn intervals(blocks: &[Block]) -> Option<String> {
     let medians: Vec<f64> = blocks.iter().filter_map(|b| b.precision?.median).collect();
     let worst = blocks.iter().filter(|block| block.precision.is_some());
     let worst = worst.max_by(|a, b| breadth(a).total_cmp(&breadth(b)))?;
     let who = &worst.cells.get(worst.precision?.widest_at)?.configuration;
-    let several = if blocks.len() == 1 { "the block" } else { "blocks" };
     Some(format!(
-        "Why {several} ended: {}. Intervals: {} at the widest ({who}, {}), {} in the median.",
-        ended.join(", "),
+        "Intervals: {} at the widest ({who}, {}), {} in the median.",
         widest(worst),
         worst.block,
         stats::median(&medians).map_or(format::NONE.to_owned(), half_width),
@@ -158,6 +182,7 @@ fn half_width(share: f64) -> String {
 fn ended(stop: Option<StopReason>) -> &'static str {
     match stop {
         Some(StopReason::Precise) => "every interval is as narrow as asked",
+        Some(StopReason::Decided) => "it is settled what pays",
         Some(StopReason::TimeBudget) => "its time was used up",
         Some(StopReason::MaxRounds) => "it had all its rounds",
         Some(StopReason::AllFailed) => "nothing could be measured",

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(crate) use classic::classic;
-pub(crate) use measuring::stopping;
+pub(crate) use measuring::{placement, stopping};
 
 /// A table whose first columns name the row.
 #[derive(Clone, Debug, PartialEq)]

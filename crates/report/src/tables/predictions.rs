@@ -45,28 +45,15 @@ pub(crate) fn foretold(finding: &PredictionFinding) -> Option<&Foretold> {
 }
 
 fn overview(experiment: &Experiment, spoken: &str) -> Table {
-    let fitted = || experiment.predictions.iter().filter_map(foretold);
     let cores = experiment.blocks.first().map_or(1, |block| block.available_cores);
     let mut notes = vec![
         "Predicted is not measured: a simulation of the job with as many cores as workers, fed \
          with the costs of dispatch that fit the times measured here. range: what costs give \
-         that fit about as well. off by: how far a job's predicted time was from the measured one, half of \
-         the jobs and at most, each predicted from all others."
+         that fit about as well. off by: how far a job's predicted time was from the measured one, \
+         half of the jobs and at most, each predicted from all others, where those tell the costs."
             .to_owned(),
     ];
-    if let Some(most) = fitted().filter_map(|f| f.model.check.most_workers).max_by(by_median) {
-        notes.push(format!(
-            "The most workers that have a core here, predicted from fewer: off by {} in the worst \
-             strategy.",
-            off_by(&most)
-        ));
-    } else if fitted().next().is_some() {
-        notes.push(
-            "Fewer than three worker counts have cores here, so no prediction for more workers \
-             could be held against a measurement."
-                .to_owned(),
-        );
-    }
+    notes.extend(extrapolation(experiment));
     notes.extend(refusals(experiment));
     let headings = ["measured", "predicted", "(range)", "off by"];
     Table {
@@ -88,6 +75,27 @@ fn overview(experiment: &Experiment, spoken: &str) -> Table {
         }),
         detail: false,
     }
+}
+
+/// Whether the most workers could be predicted from fewer, and how far that was off.
+fn extrapolation(experiment: &Experiment) -> Option<String> {
+    let checks = || experiment.predictions.iter().filter_map(foretold).map(|f| &f.model.check);
+    checks().next()?;
+    if let Some(most) = checks().filter_map(|check| check.most_workers).max_by(by_median) {
+        return Some(format!(
+            "The most workers that have a core here, predicted from fewer: off by {} in the worst \
+             strategy.",
+            off_by(&most)
+        ));
+    }
+    let why = match checks().find_map(|check| check.most_workers_refused.as_deref()) {
+        Some(refusal) => format!(
+            "without the jobs of the most workers, {}",
+            refusal.lines().next().unwrap_or_default()
+        ),
+        None => "fewer than three worker counts have cores here".to_owned(),
+    };
+    Some(format!("No prediction for more workers could be held against a measurement: {why}."))
 }
 
 fn by_median(a: &Errors, b: &Errors) -> std::cmp::Ordering {
@@ -151,12 +159,14 @@ fn costs(experiment: &Experiment, spoken: &str) -> Table {
         notes: vec![
             "Fitted to the warm jobs of all experiments. dispatch: of a task, and only one worker \
              at a time can be served (in brackets what fits about as well). claim: of a task, on \
-             the worker's own core. wake: of a job. copy: of a KiB, one worker at a time."
+             the worker's own core. wake: of a job. copy: of a KiB, one worker at a time. \
+             checked: times that were predicted from the jobs of others, where those tell the \
+             costs."
                 .to_owned(),
         ],
         columns: columns(
             &["strategy"],
-            &["dispatch", "(range)", "claim", "wake", "copy", "fitted to"],
+            &["dispatch", "(range)", "claim", "wake", "copy", "fitted to", "checked"],
         ),
         keys: 1,
         rows: rows(experiment, |_, model| {
@@ -165,6 +175,7 @@ fn costs(experiment: &Experiment, spoken: &str) -> Table {
                 [model.model.least_shared.dispatch_ns, model.model.most_shared.dispatch_ns],
             );
             let range = Ranged { value: best.dispatch_ns, low: shared[0], high: shared[1] };
+            let checked = model.model.check.jobs;
             vec![
                 Entry::plain(format::time(best.dispatch_ns)),
                 Entry::plain(ends(&range, format::time)),
@@ -172,6 +183,7 @@ fn costs(experiment: &Experiment, spoken: &str) -> Table {
                 Entry::plain(format::time(best.wake_ns)),
                 Entry::plain(format::time(best.copy_ns_per_byte * 1024.0)),
                 Entry::plain(format!("{} times", model.walls)),
+                Entry::plain(format!("{} of them", checked.map_or(0, |errors| errors.walls))),
             ]
         }),
         detail: true,

@@ -1,11 +1,14 @@
 //! Many sweeps over time.
 
-use harness::{Job, Workload, environment::Environment};
+use harness::{Job, Placement, Workload, environment::Environment};
 use report::history::{CellName, History, Skipped, Sweep, SweepCell, cells, history};
 use stats::Estimate;
 use unicode_width::UnicodeWidthStr;
 
-use crate::synthetic::{self, Synthetic};
+use crate::{
+    schema::assert_committed,
+    synthetic::{self, Synthetic},
+};
 
 const COMMITTED: &str = include_str!("../../history.schema.json");
 
@@ -16,6 +19,7 @@ fn sweep(day: u64, rayon: f64) -> Sweep {
             job: Job { workload: Workload::Cube, tasks: 64, task_size: 16_384 },
             is_cold: false,
             configuration: synthetic::configuration(name, workers),
+            placement: Placement::Free,
         },
         oversubscribed: workers > synthetic::CORES,
         figures: Some((Estimate::with_interval(speed_up, 0.97 * speed_up, 1.02 * speed_up), 1e6)),
@@ -48,19 +52,8 @@ fn changes(history: &History) -> Vec<Vec<usize>> {
 
 #[test]
 fn the_committed_schema_is_the_one_that_the_model_generates() {
-    let mut generated = serde_json::to_string_pretty(&History::json_schema()).unwrap();
-    generated.push('\n');
-    // For whoever changes the model: run the test with this set.
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/history.schema.json");
-        std::fs::write(path, &generated).unwrap();
-        return;
-    }
-    assert!(
-        generated == COMMITTED,
-        "history.schema.json is out of date\nhelp: UPDATE_SCHEMA=1 cargo test -p report schema, and \
-         raise HISTORY_VERSION if old readers would misunderstand"
-    );
+    let model = History::json_schema();
+    assert_committed("history.schema.json", COMMITTED, &model, "HISTORY_VERSION");
 }
 
 #[test]
@@ -120,11 +113,58 @@ fn a_copy_of_a_sweep_is_no_second_run() {
 fn few_runs_have_a_trend_and_say_what_is_missing() {
     let history = history(thirty_days().into_iter().take(7).collect(), Vec::new());
     assert_eq!((history.cells_tested, history.trends[0].cells[0].points.len()), (0, 7));
-    assert!(history.fewest_runs >= 8);
+    assert_eq!(history.fewest_runs, 15);
     let text = history.terminal(80, false);
     assert!(text.contains("Too few runs for change points"), "{text}");
     assert!(text.contains('▁') && text.contains("1.70\u{a0}→\u{a0}1.72"), "{text}");
     assert!(history.html().contains("Too few runs"));
+}
+
+/// `runs` runs of `cells` cells.
+fn runs_of(cells: usize, runs: u64) -> Vec<Sweep> {
+    let named = |sweep: &Sweep, workers: usize| {
+        let mut cell = sweep.cells[1].clone();
+        cell.name.configuration = synthetic::configuration("threads", workers);
+        cell
+    };
+    let sweep = |day| {
+        let sweep = sweep(day, if day < runs / 2 { 1.5 } else { 3.0 });
+        let cells = (1..=cells).map(|workers| named(&sweep, workers)).collect();
+        Sweep { cells, ..sweep }
+    };
+    (0..runs).map(sweep).collect()
+}
+
+#[test]
+fn the_runs_that_are_said_to_be_needed_are_enough_and_no_fewer_are() {
+    for cells in [1, 250] {
+        let short = history(runs_of(cells, 3), Vec::new());
+        let needed = short.fewest_runs;
+        assert_eq!(needed, if cells == 1 { 13 } else { 23 });
+        assert_eq!(short.trends[0].fewest_runs, needed);
+        let text = short.terminal(80, false).replace('\n', " ");
+        assert!(text.contains(&format!("at least {needed} of one identity")), "{text}");
+        assert_eq!(history(runs_of(cells, needed as u64 - 1), Vec::new()).cells_tested, 0);
+        let long = history(runs_of(cells, needed as u64), Vec::new());
+        assert_eq!((long.cells_tested, long.fewest_runs), (cells, needed));
+        assert_eq!(changes(&long), vec![vec![needed / 2]; cells]);
+    }
+}
+
+#[test]
+fn cells_that_are_too_short_to_be_tested_take_nothing_from_the_others() {
+    // Enough runs for one cell, too few for three hundred.
+    let mut sweeps = runs_of(1, 13);
+    for mut other in runs_of(300, 12) {
+        other.config_toml += "seed = 2\n";
+        sweeps.push(other);
+    }
+    let history = history(sweeps, Vec::new());
+    assert_eq!((history.cells_tested, history.fewest_runs), (1, 13));
+    let mut runs: Vec<usize> = history.trends.iter().map(|trend| trend.fewest_runs).collect();
+    runs.sort_unstable();
+    assert_eq!(runs, [13, 23]);
+    assert!(history.terminal(80, false).contains("Too few runs for change points, which take 23."));
 }
 
 #[test]

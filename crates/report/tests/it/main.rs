@@ -5,6 +5,7 @@ mod figures;
 mod files;
 mod history;
 mod page;
+mod placement;
 mod predictions;
 mod schema;
 mod stopping;

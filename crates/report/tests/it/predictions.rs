@@ -1,9 +1,12 @@
 //! What is foretold for more cores, and that it is never taken for measured.
 
+use harness::{Job, Workload, record::Record};
 use report::{
     Report, analyse,
-    model::{Fit, Foretold, PredictionFinding},
+    model::{Fit, Foretold, Outcome, PredictionFinding},
 };
+use serde_json::Value;
+use stats::Metg;
 
 use crate::synthetic::{self, CORES, STRATEGIES, Synthetic};
 
@@ -77,27 +80,137 @@ fn every_table_and_plot_of_predictions_says_that_it_is_one() {
     }
     let terminal = words(&report);
     assert!(terminal.contains("PREDICTED with w=1\u{a0}024") && terminal.contains("off by"));
-    assert!(terminal.contains("no prediction for more workers"));
+    assert!(terminal.contains("No prediction for more workers"));
+}
+
+/// A sweep like the default one on `cores` cores: speed-ups by `speed_up` workers,
+/// everything else by those of `others`.
+fn sweep_on(cores: usize, speed_up: &[usize], others: &[usize]) -> Report {
+    let mut sweep = Synthetic::new(1);
+    let job = |workload, tasks, task_size| Job { workload, tasks, task_size };
+    let large = job(Workload::SumOfSquares, 64, 4_000_000);
+    sweep.block("speed-up", "sum", large, &synthetic::configurations(speed_up));
+    for task_size in [10, 100, 1_000, 100_000] {
+        let small = job(Workload::SumOfSquares, 1_000, task_size);
+        let all = synthetic::configurations(others);
+        sweep.block("granularity", &task_size.to_string(), small, &all);
+    }
+    let mut data = sweep.finish();
+    for record in &mut data.records {
+        if let Record::Block(block) = record {
+            block.available_cores = cores;
+        }
+    }
+    analyse(&data)
+}
+
+#[test]
+fn why_no_prediction_could_be_held_against_a_measurement_is_told_as_it_is() {
+    // Small tasks by the most workers only tell nothing about fewer.
+    let refused = words(&sweep_on(4, &[1, 2, 4], &[4]));
+    assert!(
+        refused.contains(
+            "could be held against a measurement: without the jobs of the most workers, what \
+             waking costs cannot be told from these times: it takes jobs of few and of many tasks."
+        ),
+        "{refused}"
+    );
+    assert!(!refused.contains("fewer than three worker counts"));
+    let told = words(&sweep_on(4, &[1, 2, 4], &[2, 4]));
+    assert!(told.contains("predicted from fewer: off by") && !told.contains("No prediction"));
+    let two = words(&sweep_on(2, &[1, 2], &[2]));
+    assert!(two.contains("measurement: fewer than three worker counts have cores here."), "{two}");
+}
+
+#[test]
+fn a_task_of_two_experiments_is_one_task() {
+    let mut sweep = Synthetic::new(1);
+    let job = |tasks, task_size| Job { workload: Workload::SumOfSquares, tasks, task_size };
+    for (kind, tasks) in [("granularity", 1_000), ("speed-up", 64)] {
+        for task_size in [10, 1_000] {
+            let all = synthetic::configurations(&[1, 2]);
+            sweep.block(kind, &task_size.to_string(), job(tasks, task_size), &all);
+        }
+    }
+    let report = analyse(&sweep.finish());
+    for finding in findings(&report) {
+        let Fit::Refused(why) = &finding.prediction else { panic!("{finding:?}") };
+        assert!(why.contains("three sizes of tasks"), "{why}");
+    }
+}
+
+#[test]
+fn tables_tell_how_many_times_were_predicted_without_them() {
+    let report = analyse(&synthetic::whole_sweep(1));
+    let (walls, checked) = {
+        let foretold = foretold(&report, "threads");
+        (foretold.walls, foretold.model.check.jobs.unwrap().walls)
+    };
+    let tables = report::markdown::render(&report, &[]);
+    assert!(tables.contains(&format!("| {walls} times | {checked} of them |")), "{tables}");
+}
+
+#[test]
+fn another_workload_than_the_one_that_can_be_predicted_is_refused_with_the_reason() {
+    let mut sweep = Synthetic::new(1);
+    let job = Job { workload: Workload::Cube, tasks: 1_000, task_size: 100 };
+    sweep.block("granularity", "cube", job, &synthetic::configurations(&[CORES]));
+    let report = analyse(&sweep.finish());
+    assert_eq!(findings(&report).len(), STRATEGIES.len() - 1);
+    let terminal = words(&report);
+    assert!(terminal.contains("Refused: tasks of cube have more bytes the longer they take"));
+    assert!(report::plots(&report).iter().all(|plot| !plot.name.contains("predicted")));
+}
+
+/// The plot whose name ends so.
+fn plot(report: &Report, end: &str) -> report::Plot {
+    report::plots(report).into_iter().find(|plot| plot.name.ends_with(end)).unwrap()
+}
+
+#[test]
+fn measurements_stand_beside_predictions_whatever_the_number_of_cores() {
+    let report = sweep_on(3, &[1, 2, 3], &[2, 3]);
+    let at = &foretold(&report, "threads").at;
+    let workers: Vec<usize> = at.iter().map(|at| at.workers).take(4).collect();
+    assert_eq!(workers, [2, 3, 4, 8]);
+    assert!(at.iter().all(|at| at.beyond_cores == (at.workers > 3)));
+    // Without what was measured at one such count the plots look otherwise.
+    let mut without = report.clone();
+    for cell in without.experiments[0].blocks.iter_mut().flat_map(|block| &mut block.cells) {
+        if cell.configuration.workers.get() == 3 {
+            cell.outcome = Outcome::NotMeasured;
+        }
+    }
+    for finding in &mut without.experiments[1].granularity {
+        if finding.configuration.workers.get() == 3 {
+            finding.metg = Metg::NotMeasured;
+        }
+    }
+    for end in ["sum-of-squares-predicted", "metg-predicted"] {
+        assert!(plot(&report, end).svg != plot(&without, end).svg, "{end}");
+    }
+}
+
+#[test]
+fn a_line_of_a_law_is_of_one_law_and_has_a_gap_where_that_has_no_sense() {
+    let mut report = sweep_on(8, &[1, 2, 4, 8], &[8]);
+    let whole = plot(&report, "sum-of-squares-predicted");
+    assert!(whole.description.contains("with 1024 by USL"), "{}", whole.description);
+    for finding in &mut report.experiments[0].scaling {
+        assert!(matches!((&finding.usl, &finding.amdahl), (Fit::Fitted(_), Fit::Fitted(_))));
+        finding.predicted[10].usl = None;
+        finding.predicted[5].usl = None;
+    }
+    let cut = plot(&report, "sum-of-squares-predicted");
+    assert!(!cut.description.contains("Amdahl"), "{}", cut.description);
+    assert!(cut.description.contains("rayon: USL has no sense with 1024"), "{}", cut.description);
+    let dots = |plot: &report::Plot| plot.svg.matches(" r=\"2\"").count();
+    assert_eq!(dots(&whole), dots(&cut) + 2 * (STRATEGIES.len() - 1));
 }
 
 #[test]
 fn laws_that_could_be_fitted_are_carried_on_to_more_workers_and_drawn_as_predictions() {
-    let eight_cores = |worker_counts: &[usize]| {
-        let mut sweep = Synthetic::new(1);
-        let job = harness::Job {
-            workload: harness::Workload::SumOfSquares,
-            tasks: 64,
-            task_size: 4_000_000,
-        };
-        sweep.block("speed-up", "sum", job, &synthetic::configurations(worker_counts));
-        let mut data = sweep.finish();
-        for record in &mut data.records {
-            if let harness::record::Record::Block(block) = record {
-                block.available_cores = 8;
-            }
-        }
-        analyse(&data)
-    };
+    let eight_cores = |worker_counts: &[usize]| sweep_on(8, worker_counts, &[8]);
     let report = eight_cores(&[1, 2, 4, 8]);
     // Two of the made-up machine's cores work, so half of it is as good as serial.
     for finding in &report.experiments[0].scaling {
@@ -118,7 +231,12 @@ fn laws_that_could_be_fitted_are_carried_on_to_more_workers_and_drawn_as_predict
     // With one and two workers both laws are refused, and nothing is foretold.
     let refused = eight_cores(&[1, 2]);
     assert!(refused.experiments[0].scaling.iter().all(|finding| finding.predicted.is_empty()));
-    assert!(report::plots(&refused).iter().all(|plot| !plot.name.contains("predicted")));
+    let names = |report| report::plots(report).into_iter().map(|plot| plot.name);
+    let of_laws = |name: &String| name.starts_with("speed-up") && name.ends_with("predicted");
+    assert_eq!(
+        (names(&report).filter(of_laws).count(), names(&refused).filter(of_laws).count()),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -139,24 +257,47 @@ fn more_workers_than_cores_have_no_say_in_the_costs() {
         let mut sweep = Synthetic::new(1);
         sweep.granularity();
         sweep.payload();
-        let job = harness::Job {
-            workload: harness::Workload::SumOfSquares,
-            tasks: 64,
-            task_size: 4_000_000,
-        };
+        let job = Job { workload: Workload::SumOfSquares, tasks: 64, task_size: 4_000_000 };
         sweep.block("speed-up", "last", job, &synthetic::configurations(worker_counts));
         foretold(&analyse(&sweep.finish()), "rayon").walls
     };
     assert_eq!(costs(&[1, 2, 4, 8]), costs(&[1, 2]));
 }
 
+/// Takes `key` out of every object that has it.
+fn forget(json: &mut Value, key: &str) {
+    match json {
+        Value::Object(members) => {
+            members.remove(key);
+            members.values_mut().for_each(|member| forget(member, key));
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|element| forget(element, key)),
+        _ => {}
+    }
+}
+
 #[test]
-fn reports_from_before_there_were_predictions_can_still_be_read() {
+fn reports_from_before_there_were_predictions_and_reached_precisions_can_still_be_read() {
     let report = analyse(&synthetic::whole_sweep(1));
     let mut json = serde_json::to_value(&report).unwrap();
+    for key in ["predictions", "driver", "precision", "precision_asked", "predicted"] {
+        forget(&mut json, key);
+    }
     for experiment in json["experiments"].as_array_mut().unwrap() {
-        experiment.as_object_mut().unwrap().remove("predictions");
+        for block in experiment["blocks"].as_array_mut().unwrap() {
+            block.as_object_mut().unwrap().remove("incarnations");
+        }
     }
     let read: Report = serde_json::from_value(json).unwrap();
     assert!(findings(&read).is_empty());
+    let blocks = read.experiments.iter().flat_map(|experiment| &experiment.blocks);
+    assert!(blocks.clone().all(|block| block.incarnations == 0 && block.precision.is_none()));
+}
+
+#[test]
+fn predictions_from_before_refusals_of_their_check_were_told_can_still_be_read() {
+    let report = analyse(&synthetic::whole_sweep(1));
+    let mut json = serde_json::to_value(&report).unwrap();
+    forget(&mut json, "most_workers_refused");
+    assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report);
 }

@@ -1,7 +1,11 @@
 //! Why blocks ended, and how precise they are.
 
-use harness::record::{Record, StopReason};
+use harness::{
+    FailureKind, Job, Workload,
+    record::{Record, StopReason},
+};
 use report::{Report, SweepData, analyse, artefacts, model::Block, terminal};
+use stats::Estimate;
 
 use crate::synthetic::{Synthetic, configurations};
 
@@ -48,6 +52,37 @@ fn a_block_without_a_baseline_is_judged_by_its_times() {
         let widest = block.cells[precision.widest_at].figures().unwrap().phases.cold_ns.unwrap();
         assert_eq!(precision.widest, widest.relative_half_width());
     }
+}
+
+#[test]
+fn a_warm_block_without_a_baseline_is_judged_by_its_runs_alone() {
+    let mut sweep = Synthetic::new(1);
+    let job = Job { workload: Workload::Cube, tasks: 64, task_size: 16_384 };
+    sweep.block("speed-up", "cube", job, &configurations(&[2])[1..]);
+    let report = analyse(&sweep.finish());
+    let [block] = blocks(&report) else { panic!("one block") };
+    let precision = block.precision.unwrap();
+    let phases = block.cells[precision.widest_at].figures().unwrap().phases;
+    let half_width = |estimate: Option<Estimate>| estimate.unwrap().relative_half_width();
+    assert_eq!(precision.widest, half_width(phases.run_ns));
+    assert_ne!(half_width(phases.cold_ns), half_width(phases.run_ns));
+}
+
+#[test]
+fn a_block_in_which_nothing_was_measured_still_says_why_it_ended() {
+    let mut sweep = Synthetic::new(1);
+    let job = Job { workload: Workload::Cube, tasks: 64, task_size: 16_384 };
+    let all = configurations(&[2]);
+    sweep.failures = all
+        .iter()
+        .map(|one| ("speed-up/cube".to_owned(), one.clone(), FailureKind::WorkerDied))
+        .collect();
+    sweep.block("speed-up", "cube", job, &all);
+    let report = analyse(&sweep.finish());
+    assert_eq!(blocks(&report)[0].precision, None);
+    let terminal = terminal::render(&report, 80, false);
+    assert!(terminal.contains("Why the block ended: its time was used up."), "{terminal}");
+    assert!(!terminal.contains("Intervals:"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use harness::{
-    Configuration, FailureKind, Input, Job, StartMethod, Strategy, Workload,
+    Configuration, FailureKind, Input, Job, Placement, StartMethod, Strategy, Workload,
     environment::Environment,
     protocol::Phase,
     record::{
@@ -28,6 +28,8 @@ pub(crate) struct Synthetic {
     pub(crate) rounds: u32,
     /// Lives of the runners in each block.
     pub(crate) incarnations: u32,
+    /// Where the workers of the blocks ran that are added from now on.
+    pub(crate) placement: Placement,
     /// Share of rounds that are contaminated.
     pub(crate) contaminated: f64,
     /// Experiment, block and configuration whose every sample fails, and how.
@@ -81,7 +83,6 @@ pub(crate) fn configuration(name: &str, workers: usize) -> Configuration {
     Configuration { strategy, workers: NonZeroUsize::new(workers).unwrap() }
 }
 
-/// Serial, and every other strategy with each of `worker_counts`.
 /// As the strategies of these names tell.
 fn input(configuration: &Configuration) -> Option<Input> {
     Some(match &*configuration.strategy.backend {
@@ -91,6 +92,7 @@ fn input(configuration: &Configuration) -> Option<Input> {
     })
 }
 
+/// Serial, and every other strategy with each of `worker_counts`.
 pub(crate) fn configurations(worker_counts: &[usize]) -> Vec<Configuration> {
     let mut all = vec![Configuration::serial()];
     for name in &STRATEGIES[1..] {
@@ -108,6 +110,7 @@ impl Synthetic {
             questions: Vec::new(),
             rounds: 24,
             incarnations: 3,
+            placement: Placement::Free,
             contaminated: 0.08,
             failures: Vec::new(),
         }
@@ -194,6 +197,7 @@ impl Synthetic {
             job,
             configurations: all.to_vec(),
             available_cores: CORES,
+            placement: self.placement,
         }));
         let mut luck = vec![1.0; all.len()];
         for round in 0..self.rounds {

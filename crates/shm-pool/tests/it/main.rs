@@ -1,7 +1,7 @@
 //! The pool passes the suite of every backend and that of every kind of pool,
 //! with every start method.
 
-use conformance::pool;
+use conformance::{Caller, pool};
 use harness::{StartMethod, Strategy};
 
 conformance::pool_suite!(shm_pool::SharedMemoryRings);
@@ -23,6 +23,14 @@ fn every_answer_is_right_with_forkserver() {
 #[test]
 fn every_answer_is_right_with_spawn() {
     conformance::gives_right_answers(shm_pool::backend, &strategy(StartMethod::Spawn));
+}
+
+#[test]
+fn pinned_workers_stay_in_their_seats_and_the_caller_is_one_with_every_start_method() {
+    for method in StartMethod::ALL {
+        let strategy = strategy(method);
+        conformance::keeps_workers_in_their_seats(shm_pool::backend, &strategy, Caller::Works);
+    }
 }
 
 #[test]

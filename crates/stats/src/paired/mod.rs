@@ -20,12 +20,14 @@
 //! assert_eq!(verdict(ratio.interval(), 0.03), Verdict::Slower);
 //! ```
 
+mod looks;
 mod ratio;
 mod sign;
 mod variance;
 mod verdict;
 
+pub use looks::Look;
 pub use ratio::log_ratio;
 pub use sign::sign_test;
 pub use variance::{VarianceShares, best_split, variance};
-pub use verdict::{Verdict, corrected_level, verdict};
+pub use verdict::{Verdict, corrected_level, is_settled, verdict};

@@ -58,6 +58,24 @@ pub fn verdict(interval: impl Into<Option<(f64, f64)>>, margin: f64) -> Verdict 
     }
 }
 
+/// Whether the interval of a ratio, head ÷ base, tells if head is slower by more than
+/// `margin`: it does not contain 1 + `margin`.
+///
+/// That asks for less than a [`verdict`]: a head that may be the same and may be
+/// faster is not slower.
+///
+/// ```
+/// use stats::paired::is_settled;
+///
+/// assert!(is_settled((1.04, 1.09), 0.03) && is_settled((0.9, 1.02), 0.03));
+/// assert!(!is_settled((1.02, 1.04), 0.03) && !is_settled(None, 0.03));
+/// ```
+#[must_use]
+pub fn is_settled(interval: impl Into<Option<(f64, f64)>>, margin: f64) -> bool {
+    let slowest = 1.0 + margin;
+    interval.into().is_some_and(|(low, high)| low > slowest || high <= slowest)
+}
+
 /// The level at which each of `comparisons` intervals must be taken for all to
 /// hold together with a probability of at least `level`.
 ///
@@ -67,8 +85,8 @@ pub fn verdict(interval: impl Into<Option<(f64, f64)>>, margin: f64) -> Verdict 
 /// luck than we can prove, and is narrower by less than one part in a hundred
 /// at any level that one would use.
 ///
-/// Looking again while the measurement goes on is another comparison: who
-/// looks r times at n cells, and stops at the first alarm, compares r n times.
+/// Looking again while the measurement goes on is another comparison, which
+/// [`Look`](super::Look) corrects for.
 ///
 /// ```
 /// let level = stats::paired::corrected_level(0.995, 4);
@@ -97,6 +115,16 @@ mod tests {
         for (interval, expected) in cases {
             assert_eq!(verdict(interval, 0.03), expected, "{interval:?}");
         }
+    }
+
+    #[test]
+    fn every_verdict_but_inconclusive_settles_whether_head_is_slower() {
+        for (low, high) in [(1.031, 1.2), (0.9, 0.970), (0.972, 1.03), (0.971, 0.98)] {
+            assert_ne!(verdict((low, high), 0.03), Verdict::Inconclusive, "{low}–{high}");
+            assert!(is_settled((low, high), 0.03), "{low}–{high}");
+        }
+        assert!(is_settled((0.9, 1.03), 0.03), "not slower, whatever else");
+        assert!(!is_settled((1.03, 1.2), 0.03) && !is_settled((f64::NAN, f64::NAN), 0.03));
     }
 
     #[test]

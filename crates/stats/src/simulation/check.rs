@@ -6,16 +6,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Observation, fit::best_costs, simulate};
-use crate::quantile::median;
+use crate::{StatsError, quantile::median};
 
 /// Errors of walls that were predicted from others.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// Each job predicted from all others; absent if no job could be spared.
+    /// Each job predicted from all others, if those tell the costs; absent if no job
+    /// can be spared.
     pub jobs: Option<Errors>,
     /// The most workers that were measured, predicted from fewer; absent with
-    /// fewer than three worker counts.
+    /// fewer than three worker counts, and where that is refused.
     pub most_workers: Option<Errors>,
+    /// Why the jobs of fewer workers do not tell the costs, with three worker counts
+    /// or more.
+    #[serde(default)]
+    pub most_workers_refused: Option<String>,
 }
 
 /// How far predicted walls are from measured ones.
@@ -31,43 +36,37 @@ pub struct Errors {
 
 /// Predicts walls by the simulation from fits that did not know them.
 pub(super) fn check(observations: &[Observation]) -> Check {
-    let job = |seen: &Observation| {
-        (seen.job.tasks, seen.task_ns.to_bits(), seen.job.task_bytes.to_bits())
-    };
+    let job = |seen: &Observation| (seen.job.tasks, seen.task);
     let jobs: BTreeSet<_> = observations.iter().map(job).collect();
     let by_job: Vec<f64> = jobs
         .into_iter()
-        .flat_map(|left_out| errors_of(observations, |seen| job(seen) == left_out))
+        .filter_map(|left_out| errors_of(observations, |seen| job(seen) == left_out).ok())
+        .flatten()
         .collect();
-    let workers = |seen: &Observation| seen.job.workers;
-    let most = observations.iter().map(workers).max();
-    let extrapolates = told_apart(observations.iter().map(|seen| workers(seen).get() as f64)) > 2;
-    let by_workers = if extrapolates {
-        errors_of(observations, |seen| Some(workers(seen)) == most)
-    } else {
-        Vec::new()
-    };
-    Check { jobs: Errors::of(&by_job), most_workers: Errors::of(&by_workers) }
+    let counts: BTreeSet<_> = observations.iter().map(|seen| seen.job.workers).collect();
+    let most = counts.last().filter(|_| counts.len() > 2);
+    let by_workers =
+        most.map(|&most| errors_of(observations, |seen| seen.job.workers == most)).transpose();
+    Check {
+        jobs: Errors::of(&by_job),
+        most_workers_refused: by_workers.as_ref().err().map(ToString::to_string),
+        most_workers: by_workers.ok().flatten().and_then(|errors| Errors::of(&errors)),
+    }
 }
 
-/// Number of different `values`.
-pub(super) fn told_apart(values: impl Iterator<Item = f64>) -> usize {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    values.len()
-}
-
-/// Relative errors of the walls that are `left_out`; none if the others do not
+/// Relative errors of the walls that are `left_out`; the refusal if the others do not
 /// identify the costs.
-fn errors_of(observations: &[Observation], left_out: impl Fn(&Observation) -> bool) -> Vec<f64> {
+fn errors_of(
+    observations: &[Observation],
+    left_out: impl Fn(&Observation) -> bool,
+) -> Result<Vec<f64>, StatsError> {
     let (predicted, kept): (Vec<Observation>, Vec<Observation>) =
         observations.iter().partition(|seen| left_out(seen));
-    let Ok(costs) = best_costs(&kept) else { return Vec::new() };
-    predicted
-        .iter()
-        .map(|seen| (simulate(&costs, &seen.job, seen.task_ns).wall_ns / seen.wall_ns - 1.0).abs())
-        .collect()
+    let costs = best_costs(&kept)?;
+    let error = |seen: &Observation| {
+        (simulate(&costs, &seen.job, seen.task_ns).wall_ns / seen.wall_ns - 1.0).abs()
+    };
+    Ok(predicted.iter().map(error).collect())
 }
 
 impl Errors {

@@ -1,20 +1,22 @@
 //! Costs from measured walls.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Check, Costs, Job,
-    check::{check, told_apart},
+    check::check,
     descent::{Free, descend, misfit},
 };
 use crate::{StatsError, student};
 
 const SPLIT: &str = "the split of shared and private costs";
 
-/// Task times that have to be there: one that dispatch rules, one that work
-/// rules, and one more to see where the one passes into the other.
-const FEWEST_TASK_TIMES: usize = 3;
+/// Different tasks that have to be there: some that dispatch rules, some that work
+/// rules, and some more to see where the one passes into the other.
+const FEWEST_TASKS: usize = 3;
 
 /// Walls beyond the four costs, so that a fit could be seen to fail.
 const FEWEST_SPARE_WALLS: usize = 2;
@@ -23,13 +25,16 @@ const FEWEST_SPARE_WALLS: usize = 2;
 const LEVEL: f64 = 0.95;
 
 /// Halvings with which the ends of that range are looked for.
-const HALVINGS: usize = 12;
+const HALVINGS: usize = 11;
 
 /// One measured job.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
     /// What was executed. Oversubscribed jobs are the caller's to leave out.
     pub job: Job,
+    /// Which task it is: a number that only jobs with tasks of the same work have in
+    /// common. Their `task_ns` differ by noise, where they were measured apart.
+    pub task: usize,
     /// Nanoseconds of a task's work, as the serial baseline takes them.
     pub task_ns: f64,
     /// Nanoseconds of the whole job.
@@ -37,7 +42,7 @@ pub struct Observation {
 }
 
 /// Costs that fit a set of walls.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fitted {
     /// Those that fit best.
     pub costs: Costs,
@@ -67,30 +72,37 @@ pub struct Fitted {
 ///
 /// [`StatsError::TooFewWorkerCounts`] with one worker count only,
 /// [`StatsError::CostNotIdentified`] if all jobs have as many tasks, if there
-/// are fewer than three task times, if the costs show in no job of several
+/// are fewer than three different tasks, if the costs show in no job of several
 /// workers, or if there are hardly more walls than costs;
 /// [`StatsError::ZeroTime`] for a wall that took no time.
 pub fn fit(observations: &[Observation]) -> Result<Fitted, StatsError> {
     let costs = best_costs(observations)?;
     let limit = admissible_misfit(observations, &costs);
-    let fixed = |dispatch_ns: f64| descend(observations, Free::all_but_dispatch(dispatch_ns));
-    let farthest = |end: f64| {
-        let (mut inside, mut outside, mut found) = (costs.dispatch_ns, end, costs);
-        for halving in 0..HALVINGS {
-            let tried = if halving == 0 { end } else { f64::midpoint(inside, outside) };
-            match fixed(tried).filter(|costs| misfit(observations, costs) <= limit) {
-                Some(costs) => (inside, found) = (tried, costs),
-                None => outside = tried,
-            }
-        }
-        found
+    let admissible = |dispatch_ns: f64| {
+        let found = descend(observations, Free::all_but_dispatch(dispatch_ns));
+        found.filter(|costs| misfit(observations, costs) <= limit)
     };
+    let farthest = |end: f64| admissible(end).unwrap_or_else(|| border(&costs, end, admissible));
     Ok(Fitted {
         costs,
         least_shared: farthest(0.0),
         most_shared: farthest(largest_shared_ns(observations, &costs)),
         check: check(observations),
     })
+}
+
+/// The last of the admissible costs on the way from `best` to a dispatch cost of
+/// `end`, which are not.
+fn border(best: &Costs, end: f64, admissible: impl Fn(f64) -> Option<Costs>) -> Costs {
+    let (mut inside, mut outside, mut found) = (best.dispatch_ns, end, *best);
+    for _ in 0..HALVINGS {
+        let tried = f64::midpoint(inside, outside);
+        match admissible(tried) {
+            Some(costs) => (inside, found) = (tried, costs),
+            None => outside = tried,
+        }
+    }
+    found
 }
 
 /// The costs alone.
@@ -103,16 +115,16 @@ fn identifiable(observations: &[Observation]) -> Result<(), StatsError> {
     if observations.iter().any(|seen| seen.wall_ns <= 0.0) {
         return Err(StatsError::ZeroTime);
     }
-    let found = told_apart(observations.iter().map(|seen| seen.job.workers.get() as f64));
+    let found = different(observations.iter().map(|seen| seen.job.workers));
     if found < 2 {
         return Err(StatsError::TooFewWorkerCounts { model: SPLIT, needed: 2, found });
     }
     let parallel = || observations.iter().filter(|seen| seen.job.workers.get() > 1);
     let missing = |cost, missing| Err(StatsError::CostNotIdentified { cost, missing });
-    if told_apart(parallel().map(|seen| seen.job.tasks.get() as f64)) < 2 {
+    if different(parallel().map(|seen| seen.job.tasks)) < 2 {
         return missing("what waking costs", "jobs of few and of many tasks");
     }
-    if told_apart(parallel().map(|seen| seen.task_ns)) < FEWEST_TASK_TIMES {
+    if different(parallel().map(|seen| seen.task)) < FEWEST_TASKS {
         return missing(SPLIT, "three sizes of tasks");
     }
     let half_lost = |seen: &Observation| seen.job.granularity_ns(seen.wall_ns) > 2.0 * seen.task_ns;
@@ -123,6 +135,11 @@ fn identifiable(observations: &[Observation]) -> Result<(), StatsError> {
         return missing(SPLIT, "more jobs than costs");
     }
     Ok(())
+}
+
+/// Number of different `values`.
+fn different<T: Ord>(values: impl Iterator<Item = T>) -> usize {
+    values.collect::<BTreeSet<T>>().len()
 }
 
 /// The largest misfit that still counts as about as good as the best.
@@ -154,7 +171,8 @@ mod tests {
         let mut all = Vec::new();
         for &workers in worker_counts {
             for (tasks, sizes) in [(1_000, 9), (8, 3)] {
-                for size in 0..sizes {
+                for task in 0..sizes {
+                    let size = task as i32;
                     let task_ns = 4.0 * 3.5f64.powi(size);
                     let task_bytes = if tasks == 8 { 8.0 * 20f64.powi(size) } else { 8.0 };
                     let job = Job {
@@ -164,7 +182,7 @@ mod tests {
                     };
                     let off = 1.0 + noise * (2.0 * rng.random::<f64>() - 1.0);
                     let wall_ns = simulate(costs, &job, task_ns).wall_ns * off;
-                    all.push(Observation { job, task_ns, wall_ns });
+                    all.push(Observation { job, task, task_ns, wall_ns });
                 }
             }
         }
@@ -230,10 +248,46 @@ mod tests {
     #[test]
     fn the_most_workers_are_predicted_from_fewer_where_there_are_three_counts() {
         let truth = kinds()[2];
-        assert_eq!(fit(&walls(&truth, &[1, 2], 0.02)).unwrap().check.most_workers, None);
+        let two = fit(&walls(&truth, &[1, 2], 0.02)).unwrap().check;
+        assert_eq!((two.most_workers, two.most_workers_refused), (None, None));
         let check = fit(&walls(&truth, &[1, 2, 8], 0.02)).unwrap().check;
         let errors = check.most_workers.unwrap();
         assert!(errors.walls == 12 && errors.largest < 0.2, "{errors:?}");
+        assert_eq!(check.most_workers_refused, None);
+    }
+
+    #[test]
+    fn fewer_workers_whose_jobs_do_not_tell_the_costs_say_so_and_foretell_nothing() {
+        let mut seen = walls(&kinds()[2], &[1, 2, 8], 0.02);
+        // As a sweep has it that measures small tasks on all cores only.
+        seen.retain(|seen| seen.job.workers.get() == 8 || seen.job.tasks.get() == 8);
+        let check = fit(&seen).unwrap().check;
+        assert_eq!(check.most_workers, None);
+        assert!(check.most_workers_refused.unwrap().contains("few and of many tasks"));
+    }
+
+    /// All of `seen`, and once more as another baseline times it.
+    fn twice(seen: &[Observation]) -> Vec<Observation> {
+        let again = |seen: &Observation| Observation { task_ns: 1.01 * seen.task_ns, ..*seen };
+        seen.iter().copied().chain(seen.iter().map(again)).collect()
+    }
+
+    #[test]
+    fn a_task_that_was_measured_twice_is_one_task() {
+        let mut seen = walls(&kinds()[0], &[1, 2], 0.0);
+        seen.retain(|seen| seen.task < 2);
+        let refusal = fit(&twice(&seen)).unwrap_err().to_string();
+        assert!(refusal.contains("three sizes of tasks"), "{refusal}");
+    }
+
+    #[test]
+    fn a_job_that_no_others_can_stand_for_is_not_checked() {
+        let mut seen = walls(&kinds()[0], &[1, 2], 0.0);
+        seen.retain(|seen| seen.job.tasks.get() == 1_000 || seen.task == 2);
+        let seen = twice(&seen);
+        // Without its only job of few tasks it cannot tell what waking costs.
+        let errors = fit(&seen).unwrap().check.jobs.unwrap();
+        assert_eq!((seen.len(), errors.walls), (40, 36));
     }
 
     #[test]

@@ -57,7 +57,7 @@ mod tests {
             costs: costs(10.0, 90.0),
             least_shared: costs(0.0, 100.0),
             most_shared: costs(40.0, 60.0),
-            check: Check { jobs: None, most_workers: None },
+            check: Check { jobs: None, most_workers: None, most_workers_refused: None },
         };
         let at = |workers: usize| {
             let tasks = (workers * 1_000).try_into().unwrap();

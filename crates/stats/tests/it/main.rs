@@ -3,5 +3,6 @@
 mod alarms;
 mod change_points;
 mod coverage;
+mod looks;
 mod rejected;
 mod simulation;

@@ -63,13 +63,24 @@ pub fn workers_that_all_die_at_once_are_all_replaced<T: Bulk>(method: StartMetho
     pool.shutdown().unwrap();
 }
 
-/// The fork server, or the copy of this process that forks the workers.
+/// The fork server, and the copy of this process that forks the workers, if there
+/// are any. What they have just forked goes by their names for a moment.
 fn starters() -> Vec<i32> {
     let me = std::process::id() as i32;
-    let all = procfs::process::all_processes().unwrap().flatten();
-    let stats = all.filter_map(|process| process.stat().ok());
-    let starts = |comm: &str| ["forkserver", "nursery"].contains(&comm);
-    stats.filter(|stat| stat.ppid == me && starts(&stat.comm)).map(|stat| stat.pid).collect()
+    let named = |comm: &str| -> Vec<i32> {
+        let all = procfs::process::all_processes().unwrap().flatten();
+        let stats = all.filter_map(|process| process.stat().ok());
+        stats.filter(|stat| stat.ppid == me && stat.comm == comm).map(|stat| stat.pid).collect()
+    };
+    let one_at_most = |comm| {
+        let mut found = Vec::new();
+        until(|| {
+            found = named(comm);
+            found.len() <= 1
+        });
+        found
+    };
+    ["forkserver", "nursery"].into_iter().flat_map(one_at_most).collect()
 }
 
 pub fn a_pool_heals_though_what_starts_its_workers_was_stopped<T: Bulk>(method: StartMethod) {

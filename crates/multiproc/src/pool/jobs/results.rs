@@ -29,13 +29,13 @@ impl Jobs {
 
     /// The work of a finished job that was not concluded, and why it has
     /// failed as a whole, if it has.
-    pub(crate) fn take_work<W: Work>(&mut self, id: JobId) -> (W, Option<Error>) {
+    pub(crate) fn take_work<W: Work>(&mut self, id: JobId) -> (Box<W>, Option<Error>) {
         let (work, error) = match std::mem::replace(&mut self.job_mut(id).outcome, Outcome::Taken) {
             Outcome::Work(work) => (work, None),
             Outcome::Failed(error, Some(work)) => (work, Some(error)),
             _ => unreachable!("nobody else has this job"),
         };
-        (*own(work), error)
+        (own(work), error)
     }
 
     /// The work of a job that is not concluded, and why it has failed as a

@@ -6,7 +6,9 @@ use multiproc::{Error, StartMethod};
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::{Pool, increment, pool};
-use crate::{WATCHDOG, in_a_process_of_its_own, with_every_start_method};
+use crate::{
+    WATCHDOG, in_a_process_of_its_own, isolation::open_descriptors, with_every_start_method,
+};
 
 /// The mappings of shared memory that a process has, and the bytes of them
 /// that are present.
@@ -52,6 +54,58 @@ fn dropped_arrays_are_let_go_of_by_everybody() {
             assert!(descriptors < 30, "{descriptors} descriptors");
         }
         pool.shutdown().unwrap();
+    });
+}
+
+/// The memory files that this process has open, and its mappings of such.
+fn held() -> [usize; 2] {
+    let open = open_descriptors().iter().filter(|file| file.contains("memfd:multiproc")).count();
+    [open, shared_mappings(std::process::id() as i32).0]
+}
+
+#[test]
+fn of_a_dropped_array_nothing_stays_in_the_process_that_made_it() {
+    with_every_start_method(|method| {
+        for helps in [false, true] {
+            let builder = Pool::builder().workers(2).start_method(method).caller_helps(helps);
+            let (helped, other) = (builder.build().unwrap(), pool(2, method));
+            let mut changed = helped.array::<u64>(100).unwrap();
+            let (input, mut output) =
+                (helped.array::<u64>(100).unwrap(), helped.array(100).unwrap());
+            let copy = |(): (), from: &[u64], to: &mut [u64]| to.copy_from_slice(from);
+            helped.map_chunks(&input, &mut output, 10, (), copy).unwrap();
+            let [files, mappings] = held();
+            drop(input);
+            assert_eq!(held(), [files - 1, mappings - 1]);
+            drop(output);
+            assert_eq!(held(), [files - 2, mappings - 2]);
+            // With undo rooms, which are kept.
+            helped.call().retries(1).for_each_chunk(&mut changed, 10, (), increment).unwrap();
+            other.for_each_chunk(&mut changed, 10, (), increment).unwrap();
+            let [files, mappings] = held();
+            drop(changed);
+            assert_eq!(held(), [files - 1, mappings - 1]);
+            helped.shutdown().unwrap();
+            other.shutdown().unwrap();
+        }
+    });
+}
+
+#[test]
+fn large_undo_rooms_go_with_their_job() {
+    in_a_process_of_its_own(|| {
+        const CHUNK: usize = 33 << 17;
+        let pool = pool(2, StartMethod::ForkServer);
+        let mut array = pool.array::<u64>(2 * CHUNK).unwrap();
+        // So that there is a board.
+        pool.for_each_chunk(&mut array, CHUNK, (), increment).unwrap();
+        let before = held();
+        pool.call().retries(1).for_each_chunk(&mut array, CHUNK, (), increment).unwrap();
+        assert_eq!(held(), before);
+        // Smaller ones are there for the next.
+        pool.call().retries(1).for_each_chunk(&mut array, CHUNK / 2, (), increment).unwrap();
+        assert_eq!(held(), before.map(|number| number + 1));
+        assert!(array.iter().all(|&x| x == 3));
     });
 }
 

@@ -5,6 +5,7 @@ mod children;
 mod endings;
 mod interrupted;
 mod limits;
+mod nurseries;
 mod ported;
 mod results;
 mod statics;
