@@ -65,7 +65,10 @@ impl Barrier {
         self.wait_until(None, || ())
     }
 
-    /// The same, but not longer than `timeout`, which breaks the barrier.
+    /// The same, but not longer than `timeout`, which breaks the barrier, also
+    /// if this party could not even come because another one was stopped
+    /// (`SIGSTOP`) in the middle of a call of this barrier's. Where it could not
+    /// come because an action still runs, nobody waits for it and nothing breaks.
     ///
     /// # Errors
     ///
@@ -244,11 +247,32 @@ mod tests {
         let soon = Duration::from_millis(20);
         assert!(matches!(barrier.reset_timeout(soon), Err(Error::TimedOut)));
         assert!(matches!(barrier.wait_timeout(soon), Err(Error::TimedOut)));
-        // Waits for nobody.
-        barrier.abort();
-        assert!(barrier.is_broken());
+        assert!(matches!(barrier.why_broken(), Some(WhyBroken::TimedOut { .. })));
         drop(stopped);
         barrier.reset_timeout(soon).unwrap();
+        assert!(!barrier.is_broken());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs processes")]
+    fn a_process_stopped_inside_does_not_delay_who_breaks_a_barrier() {
+        let barrier = Barrier::new(2).unwrap();
+        let _stopped = stopped_after(barrier.clone(), |barrier: &Barrier| {
+            std::mem::forget(barrier.monitor.enter());
+        });
+        barrier.abort();
+        assert!(matches!(barrier.why_broken(), Some(WhyBroken::Aborted { .. })));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "needs memory files")]
+    fn who_finds_no_room_until_its_deadline_breaks_nothing() {
+        let barrier = Barrier::new(1).unwrap();
+        let place = barrier.wait_with_action(|| {
+            let late = barrier.wait_timeout(Duration::from_millis(1));
+            assert!(matches!(late, Err(Error::TimedOut)), "{late:?}");
+        });
+        assert_eq!(place.unwrap(), 0);
         assert!(!barrier.is_broken());
     }
 }

@@ -56,7 +56,21 @@ impl Barrier {
             }
             arrival
         });
-        arrived.unwrap_or(Err(Error::TimedOut))
+        arrived.unwrap_or_else(|| {
+            self.stay_away();
+            Err(Error::TimedOut)
+        })
+    }
+
+    /// Breaks the barrier for those who wait for a party that could not come:
+    /// somebody was stopped in the middle of a call. Where there was no room
+    /// nobody waits for it.
+    fn stay_away(&self) {
+        let state = &self.monitor.state;
+        let phase = state.phase();
+        if (parties::arrived(self.monitor.records(), phase).count() as u32) < state.number() {
+            self.break_in(phase, WhyBroken::TimedOut { pid: this_process() as i32 });
+        }
     }
 
     fn try_arrive<'a>(&self, inside: &Inside<'a, Parties>) -> Option<Result<Arrival<'a>>> {
