@@ -107,8 +107,36 @@ mod tests {
     #[test]
     fn two_cores_cannot_identify_the_law_and_the_refusal_says_so() {
         let refusal = fit(&noisy_points(0.08, &[1, 2]), 3).unwrap_err();
-        assert_eq!(refusal, StatsError::TooFewWorkerCounts { model: MODEL, needed: 2, found: 1 });
         let words = refusal.to_string();
-        assert!(words.contains("Amdahl") && words.contains("help:"), "{words}");
+        assert!(words.starts_with("Amdahl's law needs 2 different worker counts above one"));
+        assert!(words.contains("there are 1\nhelp:"), "{words}");
+    }
+
+    /// Every speed-up of a round has the same serial time above the line.
+    #[test]
+    fn the_interval_covers_the_truth_where_all_points_share_the_error_of_serial() {
+        const SIGMA: f64 = 0.08;
+        let counts = [2usize, 4, 8];
+        let covers = |seed: u64| {
+            let mut rng = Pcg64Mcg::seed_from_u64(seed);
+            // What its lives differ in, above all.
+            let mut life = || {
+                let luck = 0.9 + 0.2 * rng.random::<f64>();
+                (0..6).map(|_| luck + 0.01 * rng.random::<f64>() - 0.005).collect()
+            };
+            let serial: Vec<Vec<f64>> = (0..10).map(|_| life()).collect();
+            let points = counts.map(|count| {
+                let speed_up = 1.0 / (SIGMA + (1.0 - SIGMA) / count as f64);
+                let of_life = |life: &Vec<f64>| life.iter().map(|time| time * speed_up).collect();
+                ScalingPoint {
+                    workers: count.try_into().unwrap(),
+                    speed_ups: serial.iter().map(of_life).collect(),
+                }
+            });
+            let (low, high) = fit(&points, seed).unwrap().serial_fraction.interval().unwrap();
+            low <= SIGMA && SIGMA <= high
+        };
+        let covered = (0..200).filter(|&seed| covers(seed)).count();
+        assert!(covered >= 180, "{covered} of 200");
     }
 }

@@ -18,10 +18,11 @@ pub struct AdvantagePoint {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "break_even", rename_all = "kebab-case")]
 pub enum BreakEven {
-    /// From this size on, A is faster at every larger size measured.
+    /// A is slower at some size below this one; from it on it is faster at some
+    /// of the sizes measured and slower at none.
     From {
         /// In the unit of the points. An end of its interval is absent if it
-        /// lies beyond the points, or if a point has no interval.
+        /// lies beyond the points that have one.
         size: Estimate,
     },
     /// A is slower at no size measured, and faster at some.
@@ -29,14 +30,15 @@ pub enum BreakEven {
         /// The smallest of them.
         smallest: f64,
     },
-    /// A is slower up to the largest size measured.
+    /// A is slower at the largest size of which anything is shown.
     Never {
         /// That size.
         largest: f64,
     },
-    /// From some size on, A and B cannot be told apart: neither is faster.
+    /// At the largest sizes, those above the last at which A is slower if there
+    /// is one, A and B cannot be told apart.
     Level {
-        /// The largest size measured.
+        /// The largest size of which anything is shown.
         largest: f64,
     },
     /// Nothing was measured.
@@ -47,10 +49,11 @@ pub enum BreakEven {
 /// advantage reaches 1 after A's last defeat, interpolated on logarithmic
 /// scales of both size and advantage.
 ///
-/// Where a point's interval includes 1, or too little was measured for one, it
-/// is neither a victory nor a defeat: strategies that are equally good at large
-/// sizes must not swap places by the noise of the last point. Where no point
-/// has an interval, the figures alone decide.
+/// A point whose interval includes 1 is neither a victory nor a defeat:
+/// strategies that are equally good at large sizes must not swap places by the
+/// noise of the last point. One that was measured too little for an interval
+/// shows nothing, not even a draw, and is left out. Where no point has an
+/// interval, the figures alone decide.
 ///
 /// ```
 /// use stats::{AdvantagePoint, BreakEven, Estimate, break_even};
@@ -75,6 +78,7 @@ pub fn break_even(points: &[AdvantagePoint]) -> BreakEven {
             point.advantage = Estimate::with_interval(value, value, value);
         });
     }
+    points.retain(|point| point.advantage.interval().is_some());
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return BreakEven::NotMeasured;
     };
@@ -182,6 +186,13 @@ mod tests {
         };
         let bare: Vec<AdvantagePoint> = points.iter().map(bare).collect();
         assert_eq!(break_even(&bare), BreakEven::Never { largest: 1e8 });
+    }
+
+    #[test]
+    fn a_point_with_too_few_rounds_is_no_draw() {
+        let mut slow = points(1e12);
+        slow[16].advantage = Estimate::without_interval(1.4);
+        assert_eq!(break_even(&slow), BreakEven::Never { largest: slow[15].size });
     }
 
     #[test]

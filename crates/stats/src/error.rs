@@ -14,12 +14,15 @@ pub enum StatsError {
     OneWorker,
     /// A model with more freedom than the points can pin down.
     #[error(
-        "{model} needs {needed} different worker counts that are not oversubscribed, and there \
-         are {found}\nhelp: measure more worker counts on a machine with more cores"
+        "{model} needs {needed} different worker counts{} that are not oversubscribed, and there \
+         are {found}\nhelp: measure more worker counts on a machine with more cores",
+        if *fewest_workers > 1 { " above one" } else { "" }
     )]
     TooFewWorkerCounts {
         /// Name of the model.
         model: &'static str,
+        /// The smallest number of workers that tells it anything: 1, or 2.
+        fewest_workers: usize,
         /// Distinct usable worker counts that it needs.
         needed: usize,
         /// Distinct usable worker counts that there are.

@@ -6,7 +6,7 @@ use rand_pcg::Pcg64Mcg;
 use crate::{
     estimate::{FEWEST_VALUES, LEVEL, RESAMPLES, draw},
     quantile::quantile,
-    student,
+    student::Centre,
 };
 
 /// The mean of what `centre` finds in the middle of each group, and its
@@ -33,23 +33,9 @@ pub(crate) fn centre(
         0 => return None,
         _ if values < FEWEST_VALUES => None,
         1 => bootstrap(groups, level, seed, centre),
-        _ => Some(of_mean(&centres, level)),
+        _ => Some(Centre::of(&centres).interval(level)),
     };
-    Some((mean(&centres), interval))
-}
-
-/// Student's interval of the mean of `values`, of which there are at least two.
-fn of_mean(values: &[f64], level: f64) -> (f64, f64) {
-    let (count, degrees) = (values.len() as f64, values.len() - 1);
-    let mean = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let error = (squares / degrees as f64 / count).sqrt();
-    let half = student::quantile(level, degrees) * error;
-    (mean - half, mean + half)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    Some((Centre::of(&centres).mean, interval))
 }
 
 fn bootstrap(

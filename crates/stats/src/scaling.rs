@@ -7,7 +7,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::{
     Estimate, StatsError,
-    estimate::{FEWEST_VALUES, RESAMPLES, draw, percentile_interval},
+    estimate::{FEWEST_VALUES, RESAMPLES, draw, non_empty, percentile_interval},
     quantile::{median, median_in_place},
 };
 
@@ -96,8 +96,7 @@ pub(crate) fn usable<'a>(
 ) -> Result<Vec<Groups<'a>>, StatsError> {
     let mut usable: Vec<Groups<'_>> = Vec::new();
     for point in points.iter().filter(|point| point.workers.get() >= fewest_workers) {
-        let groups: Vec<&[f64]> =
-            point.speed_ups.iter().map(Vec::as_slice).filter(|group| !group.is_empty()).collect();
+        let groups = non_empty(&point.speed_ups);
         match median(&groups.concat()) {
             None => {}
             Some(_) if groups.iter().copied().flatten().all(|&s| is_positive(s)) => {
@@ -110,13 +109,16 @@ pub(crate) fn usable<'a>(
     counts.sort_by(f64::total_cmp);
     counts.dedup();
     if counts.len() < needed {
-        return Err(StatsError::TooFewWorkerCounts { model, needed, found: counts.len() });
+        let found = counts.len();
+        return Err(StatsError::TooFewWorkerCounts { model, fewest_workers, needed, found });
     }
     Ok(usable)
 }
 
 /// Fits `N` parameters to the medians of `points`, with percentile-bootstrap
-/// intervals from resampling every point's incarnations and rounds.
+/// intervals from resampling incarnations and rounds, the same ones of every
+/// point: points share the serial times of a round, and with them its error,
+/// which draws of each point's own would average away.
 ///
 /// `fit` maps `(workers, speed-up)` pairs to parameters.
 pub(crate) fn fit_with_intervals<const N: usize>(
@@ -137,9 +139,11 @@ pub(crate) fn fit_with_intervals<const N: usize>(
     let mut buffer = Vec::new();
     let refits: Vec<[f64; N]> = (0..RESAMPLES)
         .filter_map(|_| {
+            let start = rng.clone();
             let resampled: Option<Vec<(f64, f64)>> = points
                 .iter()
                 .map(|(workers, groups)| {
+                    rng = start.clone();
                     draw(groups, &mut rng, &mut buffer);
                     Some((*workers, median_in_place(&mut buffer)?))
                 })

@@ -36,6 +36,28 @@ fn between(angle: f64, degrees: usize) -> f64 {
     if odd == 1 { FRAC_2_PI * (angle + sin * sum) } else { sin * sum }
 }
 
+/// A mean, the square of its standard error, and its degrees of freedom.
+pub(crate) struct Centre {
+    pub(crate) mean: f64,
+    pub(crate) error: f64,
+    pub(crate) degrees: f64,
+}
+
+impl Centre {
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self { mean, error: squares / (count - 1.0) / count, degrees: count - 1.0 }
+    }
+
+    /// Student's interval of the mean, of at least two values.
+    pub(crate) fn interval(&self, level: f64) -> (f64, f64) {
+        let half = quantile(level, self.degrees as usize) * self.error.sqrt();
+        (self.mean - half, self.mean + half)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

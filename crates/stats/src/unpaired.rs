@@ -6,7 +6,7 @@ use rand_pcg::Pcg64Mcg;
 use crate::{
     estimate::{Estimate, FEWEST_VALUES, LEVEL, RESAMPLES, draw, non_empty, percentile_interval},
     quantile::median_in_place,
-    student,
+    student::{self, Centre},
 };
 
 /// Median of `above` ÷ median of `below`, with a 95 % interval.
@@ -68,22 +68,6 @@ fn welch(sides: &[Vec<&[f64]>; 2]) -> Option<(f64, f64)> {
     let half = student::quantile(LEVEL, degrees as usize) * error.sqrt();
     let middle = above.mean - below.mean;
     Some(((middle - half).exp(), (middle + half).exp()))
-}
-
-/// A mean, the square of its standard error, and its degrees of freedom.
-struct Centre {
-    mean: f64,
-    error: f64,
-    degrees: f64,
-}
-
-impl Centre {
-    fn of(values: &[f64]) -> Self {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, error: squares / (count - 1.0) / count, degrees: count - 1.0 }
-    }
 }
 
 fn resampled(value: f64, sides: &[Vec<&[f64]>; 2], seed: u64) -> Estimate {

@@ -118,6 +118,9 @@ mod tests {
     #[test]
     fn three_worker_counts_cannot_identify_three_parameters() {
         let refusal = fit(&points(&[1, 2, 4], 0.0), 1).unwrap_err();
-        assert_eq!(refusal, StatsError::TooFewWorkerCounts { model: MODEL, needed: 4, found: 3 });
+        assert_eq!(
+            refusal,
+            StatsError::TooFewWorkerCounts { model: MODEL, fewest_workers: 1, needed: 4, found: 3 }
+        );
     }
 }

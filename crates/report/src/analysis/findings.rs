@@ -1,6 +1,9 @@
 //! What several blocks of an experiment tell together.
 
-use harness::{Configuration, Strategy, Workload, record::ExperimentKind};
+use harness::{
+    Configuration, Strategy, Workload,
+    record::{BlockRecord, ExperimentKind},
+};
 use stats::{
     AdvantagePoint, EfficiencyPoint, ScalingPoint, StatsError, amdahl, break_even,
     median_with_interval, metg, usl,
@@ -20,7 +23,7 @@ pub(super) const METG_EFFICIENCY: f64 = 0.5;
 pub(crate) fn add(experiment: &mut Experiment, samples: &[&BlockSamples<'_>], seed: u64) {
     let blocks = &experiment.blocks;
     match experiment.kind {
-        ExperimentKind::SpeedUp => experiment.scaling = scaling(samples, seed),
+        ExperimentKind::SpeedUp => experiment.scaling = scaling(experiment, samples, seed),
         ExperimentKind::Granularity => {
             experiment.granularity = granularity(blocks);
             experiment.processes_against_threads = processes_against_threads(blocks, samples, seed);
@@ -178,9 +181,18 @@ fn payload(blocks: &[Block]) -> Vec<PayloadFinding> {
     series(blocks).into_iter().map(finding).collect()
 }
 
-fn scaling(samples: &[&BlockSamples<'_>], seed: u64) -> Vec<ScalingFinding> {
+/// A law holds for the job that it was fitted to: the largest of each workload.
+fn scaling(
+    experiment: &Experiment,
+    samples: &[&BlockSamples<'_>],
+    seed: u64,
+) -> Vec<ScalingFinding> {
+    let largest =
+        |block: &BlockRecord| experiment.largest_job(block.job.workload) == Some(block.job);
+    let samples: Vec<&BlockSamples<'_>> =
+        samples.iter().copied().filter(|block| largest(block.record)).collect();
     let mut keys: Vec<(Workload, &Strategy)> = Vec::new();
-    for block in samples {
+    for block in &samples {
         for configuration in &block.record.configurations {
             let key = (block.record.job.workload, &configuration.strategy);
             if !key.1.is_serial() && !keys.contains(&key) {
@@ -188,7 +200,7 @@ fn scaling(samples: &[&BlockSamples<'_>], seed: u64) -> Vec<ScalingFinding> {
             }
         }
     }
-    keys.into_iter().map(|key| scaling_of(samples, key, seed)).collect()
+    keys.into_iter().map(|key| scaling_of(&samples, key, seed)).collect()
 }
 
 fn scaling_of(

@@ -80,7 +80,8 @@ pub struct PredictedSpeedUp {
     /// Whether the machine that was measured has fewer cores than that.
     pub beyond_cores: bool,
     /// By Amdahl's law; the interval is that of its serial fraction, open where
-    /// that is not above zero. Absent if refused, or without sense there.
+    /// that makes the law pass through infinity. Absent if refused, or without
+    /// sense there.
     pub amdahl: Option<Estimate>,
     /// By the Universal Scalability Law. Absent if refused, or without sense there.
     pub usl: Option<f64>,

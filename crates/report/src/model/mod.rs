@@ -8,7 +8,7 @@ mod findings;
 mod predictions;
 
 use harness::{
-    Job, Placement,
+    Job, Placement, Workload,
     environment::Environment,
     record::{ExperimentKind, StopReason},
 };
@@ -87,7 +87,8 @@ pub struct Experiment {
     pub predictions: Vec<PredictionFinding>,
     /// Break-even arrays and best bandwidths; in payload experiments only.
     pub payload: Vec<PayloadFinding>,
-    /// Serial fractions and models; in speed-up experiments only.
+    /// Serial fractions and models of each workload's largest job; in speed-up
+    /// experiments only.
     pub scaling: Vec<ScalingFinding>,
     /// The classic table's rows; in table experiments only.
     pub table: Vec<TableFinding>,
@@ -145,6 +146,16 @@ impl Report {
     #[must_use]
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
+    }
+}
+
+impl Experiment {
+    /// The largest of the jobs of `workload`; `None` if there is no such block.
+    #[must_use]
+    pub fn largest_job(&self, workload: Workload) -> Option<Job> {
+        let jobs = self.blocks.iter().map(|block| block.job);
+        let of_workload = jobs.filter(|job| job.workload == workload);
+        of_workload.max_by_key(|job| job.tasks.saturating_mul(job.task_size))
     }
 }
 

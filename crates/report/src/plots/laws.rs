@@ -61,7 +61,8 @@ fn place(workers: usize) -> f64 {
 /// What was measured within the cores, and what the richer law that could be
 /// fitted says.
 fn series(experiment: &Experiment, finding: &ScalingFinding) -> Series {
-    let blocks = experiment.blocks.iter().filter(|b| b.job.workload == finding.workload);
+    let fitted = experiment.largest_job(finding.workload);
+    let blocks = experiment.blocks.iter().filter(|block| Some(block.job) == fitted);
     let cells = blocks.flat_map(|block| &block.cells);
     let measured = |cell: &Cell| {
         let speed_up =

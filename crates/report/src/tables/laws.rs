@@ -3,7 +3,7 @@
 use harness::Workload;
 use stats::Estimate;
 
-use super::{Entry, Row, Table, Values, columns, spoken};
+use super::{Entry, Row, Table, Values, columns, scaling::fitted_job, spoken};
 use crate::{
     format,
     model::{Experiment, PredictedSpeedUp, ScalingFinding},
@@ -18,23 +18,25 @@ pub(super) fn tables(experiment: &Experiment) -> Vec<Table> {
         let findings: Vec<&ScalingFinding> =
             experiment.scaling.iter().filter(|finding| finding.workload == workload).collect();
         let any = findings.iter().any(|finding| !finding.predicted.is_empty());
-        any.then(|| table(workload, &findings))
+        any.then(|| table(experiment, workload, &findings))
     };
     Workload::ALL.into_iter().filter_map(of_workload).collect()
 }
 
-fn table(workload: Workload, findings: &[&ScalingFinding]) -> Table {
+fn table(experiment: &Experiment, workload: Workload, findings: &[&ScalingFinding]) -> Table {
     let headings = |law: &str| SHOWN.map(|w| format!("{law}, w={}", format::count(w)));
     let headings: Vec<String> = [headings("Amdahl"), headings("USL")].concat();
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut notes = vec![
+        "Predicted is not measured: the laws as they were fitted to worker counts within the \
+         cores, carried on to as many cores as workers. In brackets what the interval of \
+         Amdahl's serial fraction gives. –: the law was refused, or has no sense there."
+            .to_owned(),
+    ];
+    notes.extend(fitted_job(experiment, workload));
     Table {
         title: format!("{}: speed-up with more workers, PREDICTED by laws", spoken(workload)),
-        notes: vec![
-            "Predicted is not measured: the laws as they were fitted to worker counts within the \
-             cores, carried on to as many cores as workers. In brackets what the interval of \
-             Amdahl's serial fraction gives. –: the law was refused, or has no sense there."
-                .to_owned(),
-        ],
+        notes,
         columns: columns(&["strategy"], &headings),
         keys: 1,
         rows: findings.iter().map(|finding| row(finding)).collect(),

@@ -68,7 +68,8 @@ fn findings(experiment: &Experiment, workload: Workload, blocks: &[&Block]) -> T
         title: format!("{}: arrays that pay", spoken(workload)),
         notes: vec![
             "pays from: the array from which on it is faster than serial. always: slower at no size, \
-             faster at some; level: it only draws level; never: slower up to the largest size."
+             faster at some; level: neither is faster at the largest sizes; never: slower at the \
+             largest size. Sizes with too few rounds for an interval tell nothing."
                 .to_owned(),
         ],
         columns: columns(&["strategy", "w"], &["pays from", "(95 %)", "best bandwidth", "at"]),

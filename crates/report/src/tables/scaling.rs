@@ -13,12 +13,12 @@ pub(super) fn tables(experiment: &Experiment) -> Vec<Table> {
     let of_workload = |workload| {
         let findings: Vec<&ScalingFinding> =
             experiment.scaling.iter().filter(|finding| finding.workload == workload).collect();
-        (!findings.is_empty()).then(|| table(workload, &findings))
+        (!findings.is_empty()).then(|| table(experiment, workload, &findings))
     };
     Workload::ALL.into_iter().filter_map(of_workload).collect()
 }
 
-fn table(workload: Workload, findings: &[&ScalingFinding]) -> Table {
+fn table(experiment: &Experiment, workload: Workload, findings: &[&ScalingFinding]) -> Table {
     let mut worker_counts: Vec<usize> =
         findings.iter().flat_map(|f| &f.serial_fractions).map(|f| f.workers).collect();
     worker_counts.sort_unstable();
@@ -29,7 +29,7 @@ fn table(workload: Workload, findings: &[&ScalingFinding]) -> Table {
     values.extend(["Amdahl σ", "USL γ, α, β"]);
     Table {
         title: format!("{}: serial fraction", spoken(workload)),
-        notes: notes(findings),
+        notes: notes(findings).into_iter().chain(fitted_job(experiment, workload)).collect(),
         columns: columns(&["strategy"], &values).into_iter().collect::<Vec<Column>>(),
         keys: 1,
         rows: findings.iter().map(|finding| row(finding, &worker_counts)).collect(),
@@ -81,6 +81,15 @@ fn notes(findings: &[&ScalingFinding]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// Of which job a workload's laws are, where it has several.
+pub(super) fn fitted_job(experiment: &Experiment, workload: Workload) -> Option<String> {
+    let largest = experiment.largest_job(workload)?;
+    let mut jobs = experiment.blocks.iter().map(|block| block.job);
+    let is_one = jobs.all(|job| job.workload != workload || job == largest);
+    let size = format::count(largest.task_size);
+    (!is_one).then(|| format!("Of the largest tasks, {size} elements: a law holds for one job."))
 }
 
 fn refusal<T>(fit: &Fit<T>) -> Option<&str> {

@@ -101,6 +101,27 @@ fn two_cores_identify_a_karp_flatt_figure_but_no_model() {
 }
 
 #[test]
+fn of_several_jobs_of_a_workload_laws_are_fitted_to_the_largest() {
+    let sizes = [100, 16_384];
+    let finding = |sizes: &[usize]| {
+        let mut sweep = Synthetic::new(5);
+        for &task_size in sizes {
+            let job = Job { workload: Workload::Cube, tasks: 64, task_size };
+            sweep.block("speed-up", &task_size.to_string(), job, &configurations(&[1, 2]));
+        }
+        let report = analyse(&sweep.finish());
+        let text = report::markdown::render(&report, &report::plots(&report));
+        (report.experiments[0].scaling[0].serial_fractions.clone(), text)
+    };
+    let (fractions, text) = finding(&sizes);
+    let (of_small, _) = finding(&sizes[..1]);
+    assert_eq!(fractions.len(), 1);
+    let (at, small) = (fractions[0].serial_fraction.value, of_small[0].serial_fraction.value);
+    assert!(at < 0.2 && small > 0.8, "{at}, {small}");
+    assert!(text.contains("Of the largest tasks, 16\u{a0}384 elements"), "{text}");
+}
+
+#[test]
 fn without_a_baseline_there_is_no_speed_up() {
     let mut sweep = Synthetic::new(1);
     let job = Job { workload: Workload::Cube, tasks: 8, task_size: 100 };

@@ -32,6 +32,8 @@ pub(crate) struct Synthetic {
     pub(crate) placement: Placement,
     /// Share of rounds that are contaminated.
     pub(crate) contaminated: f64,
+    /// Configurations with much luck and bad luck, on the whole quicker.
+    pub(crate) unsteady: Vec<Configuration>,
     /// Experiment, block and configuration whose every sample fails, and how.
     pub(crate) failures: Vec<(String, Configuration, FailureKind)>,
 }
@@ -113,6 +115,7 @@ impl Synthetic {
             placement: Placement::Free,
             contaminated: 0.08,
             failures: Vec::new(),
+            unsteady: Vec::new(),
         }
     }
 
@@ -203,7 +206,7 @@ impl Synthetic {
         for round in 0..self.rounds {
             let incarnation = round * self.incarnations / self.rounds;
             if round == 0 || incarnation != (round - 1) * self.incarnations / self.rounds {
-                luck = all.iter().map(|_| 1.0 + 0.02 * self.rng.random::<f64>()).collect();
+                luck = all.iter().map(|configuration| self.luck(configuration)).collect();
                 self.lives(&block, kind, incarnation, all);
             }
             self.round(&block, kind, job, round, incarnation, all, &luck);
@@ -211,6 +214,11 @@ impl Synthetic {
         let reason = StopReason::TimeBudget;
         let precision_asked = Some(0.02);
         self.records.push(Record::BlockEnd(BlockEndRecord { block, reason, precision_asked }));
+    }
+
+    fn luck(&mut self, configuration: &Configuration) -> f64 {
+        let luck = self.rng.random::<f64>();
+        if self.unsteady.contains(configuration) { 0.2 + 1.6 * luck } else { 1.0 + 0.02 * luck }
     }
 
     fn lives(

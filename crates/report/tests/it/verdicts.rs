@@ -80,6 +80,65 @@ fn of_equals_none_is_ahead_of_any_other_more_often_than_one_time_in_twenty() {
 }
 
 #[test]
+fn who_is_truly_the_quickest_is_named_or_tied_nineteen_times_in_twenty() {
+    let equals = ["shm-pool/fork", "shm-pool/forkserver", "shm-pool/spawn", "threads"];
+    let mut all = vec![Configuration::serial()];
+    all.extend(equals.map(|name| configuration(name, 2)));
+    let is_left_out = |seed: &u64| {
+        let mut sweep = Synthetic::new(*seed);
+        sweep.incarnations = 4;
+        sweep.block("speed-up", "block", LARGE, &all);
+        let verdict = analyse(&sweep.finish()).experiments.remove(0).verdicts.remove(0);
+        !verdict.replace("shm-pool/forkserver", "").contains("shm-pool/fork")
+    };
+    let seeds = 200;
+    let left_out = (0..seeds).filter(is_left_out).count();
+    assert!(left_out <= 10, "{left_out} of {seeds}");
+}
+
+#[test]
+fn who_is_too_unsteady_to_tell_does_not_hide_who_is_faster_than_serial() {
+    let mut sweep = Synthetic::new(9);
+    let (unsteady, steady) = (configuration("rayon", 2), configuration("threads", 2));
+    sweep.unsteady.push(unsteady.clone());
+    let all = [Configuration::serial(), unsteady, steady];
+    sweep.block("speed-up", "block", LARGE, &all);
+    let report = analyse(&sweep.finish());
+    let speed_up = |place: usize| {
+        report.experiments[0].blocks[0].cells[place].figures().unwrap().speed_up.unwrap().value
+    };
+    assert!(speed_up(1) > speed_up(2), "the unsteady one is ahead");
+    assert!(report.headline.contains("threads, 2 workers, 2.0"), "{}", report.headline);
+    assert_eq!(report.headline_detail.as_deref(), Some("Cannot be told apart from rayon."));
+}
+
+#[test]
+fn arrays_for_which_there_was_no_memory_hide_no_smaller_one() {
+    let mut sweep = Synthetic::new(9);
+    let job = |task_size| Job { workload: Workload::Square, tasks: 64, task_size };
+    sweep.block("payload", "small", job(16_384), &configurations(&[2]));
+    sweep.block("payload", "large", job(524_288), &[Configuration::serial()]);
+    let verdict = analyse(&sweep.finish()).experiments.remove(0).verdicts.remove(0);
+    assert!(verdict.starts_with("For square over an array of 8.00\u{a0}MiB: "), "{verdict}");
+}
+
+#[test]
+fn more_workers_than_cores_are_not_what_pays() {
+    let mut sweep = Synthetic::new(9);
+    for task_size in [10, 1_000, 100_000] {
+        let job = Job { workload: Workload::SumOfSquares, tasks: 2_000, task_size };
+        let all = [
+            Configuration::serial(),
+            configuration("threads", 2),
+            configuration("shm-pool/fork", 4),
+        ];
+        sweep.block("granularity", &task_size.to_string(), job, &all);
+    }
+    let verdicts = analyse(&sweep.finish()).experiments.remove(0).verdicts.join(" ");
+    assert!(!verdicts.contains("shm-pool"), "{verdicts}");
+}
+
+#[test]
 fn serial_wins_small_jobs() {
     let headline = headline(SMALL, &configurations(&[2]), 24);
     assert!(headline.contains("serial wins"), "{headline}");

@@ -117,7 +117,12 @@ fn identifiable(observations: &[Observation]) -> Result<(), StatsError> {
     }
     let found = different(observations.iter().map(|seen| seen.job.workers));
     if found < 2 {
-        return Err(StatsError::TooFewWorkerCounts { model: SPLIT, needed: 2, found });
+        return Err(StatsError::TooFewWorkerCounts {
+            model: SPLIT,
+            fewest_workers: 1,
+            needed: 2,
+            found,
+        });
     }
     let parallel = || observations.iter().filter(|seen| seen.job.workers.get() > 1);
     let missing = |cost, missing| Err(StatsError::CostNotIdentified { cost, missing });

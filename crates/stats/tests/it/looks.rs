@@ -131,7 +131,7 @@ fn a_slow_down_that_one_look_finds_two_find_nearly_as_often() {
 /// The tests above with every noise and more duels:
 /// `cargo test --release -p stats --test it -- --ignored --nocapture two_looks_cost`
 #[test]
-#[ignore = "takes a minute; prints a table of METHODOLOGY.md"]
+#[ignore = "takes minutes; prints a table of METHODOLOGY.md"]
 fn two_looks_cost_little_and_save_half_of_the_time_where_they_can() {
     println!(
         "| noise | 1 cell at the edge: one look | two | 4 cells | 1.05: one | two | 1: early | sharp |"

@@ -16,8 +16,7 @@ pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Opti
     let processes = experiment
         .granularity
         .iter()
-        .filter(|f| f.workload == workload)
-        .filter(|f| counts_as_process(&f.configuration, f.oversubscribed));
+        .filter(|f| f.workload == workload && counts_as_process(experiment, &f.configuration));
     let best = earliest(processes.map(|f| (&f.configuration, &f.against_serial)))?;
     let pool = format!("in {} on a running pool", jobs(experiment, workload));
     Some(match best {
@@ -27,13 +26,20 @@ pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Opti
             named(who)
         ),
         (who, BreakEven::Always { smallest }) => format!(
-            "processes pay at every task size measured, {} the smallest, {pool} ({})",
+            "processes are at no task size measured slower than serial, from {} on, and faster at \
+             some, {pool} ({})",
             format::time(*smallest),
             named(who)
         ),
-        (_, BreakEven::Level { largest } | BreakEven::Never { largest }) => {
-            format!("processes do not pay up to tasks of {}, {pool}", format::time(*largest))
-        }
+        (who, BreakEven::Level { largest }) => format!(
+            "processes ({}) cannot be told apart from serial at the largest tasks measured, {}, {pool}",
+            named(who),
+            format::time(*largest)
+        ),
+        (_, BreakEven::Never { largest }) => format!(
+            "processes are slower than serial at the largest tasks measured, {}, {pool}",
+            format::time(*largest)
+        ),
         (_, BreakEven::NotMeasured) => return None,
     })
 }
@@ -103,7 +109,10 @@ fn smallest_tasks(experiment: &Experiment, workload: Workload) -> Option<String>
 }
 
 fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option<String> {
-    let findings = experiment.processes_against_threads.iter().filter(|f| f.workload == workload);
+    let findings = experiment
+        .processes_against_threads
+        .iter()
+        .filter(|f| f.workload == workload && counts_as_process(experiment, &f.configuration));
     let best = earliest(findings.map(|f| (&f.configuration, &f.against_threads)))?;
     let opening = format!("For {}, processes", spoken(workload));
     Some(match best {
@@ -119,12 +128,12 @@ fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option
         ),
         (who, BreakEven::Level { largest }) => format!(
             "{opening} ({}) cannot be told apart from the best threads at the largest tasks \
-             measured, {}, and beat them at none.",
+             measured, {}.",
             named(who),
             format::time(*largest)
         ),
         (_, BreakEven::Never { largest }) => format!(
-            "{opening} are slower than the best threads up to the largest tasks measured, {}.",
+            "{opening} are slower than the best threads at the largest tasks measured, {}.",
             format::time(*largest)
         ),
         (_, BreakEven::NotMeasured) => return None,
@@ -136,7 +145,7 @@ pub(crate) fn arrays_pay(experiment: &Experiment, workload: Workload) -> Option<
     let processes = experiment
         .payload
         .iter()
-        .filter(|f| f.workload == workload && counts_as_process(&f.configuration, false))
+        .filter(|f| f.workload == workload && counts_as_process(experiment, &f.configuration))
         .map(|f| (&f.configuration, &f.against_serial));
     let opening = format!("For {}, processes", spoken(workload));
     Some(match earliest(processes)? {
@@ -145,12 +154,19 @@ pub(crate) fn arrays_pay(experiment: &Experiment, workload: Workload) -> Option<
             format::bytes_estimate(size),
             named(who)
         ),
-        (who, BreakEven::Always { .. }) => {
-            format!("{opening} pay at every array size measured ({}).", named(who))
-        }
-        (_, BreakEven::Level { largest } | BreakEven::Never { largest }) => {
-            format!("{opening} do not pay up to arrays of {}.", format::bytes(*largest))
-        }
+        (who, BreakEven::Always { .. }) => format!(
+            "{opening} are at no array size measured slower than serial, and faster at some ({}).",
+            named(who)
+        ),
+        (who, BreakEven::Level { largest }) => format!(
+            "{opening} ({}) cannot be told apart from serial at the largest arrays that tell, {}.",
+            named(who),
+            format::bytes(*largest)
+        ),
+        (_, BreakEven::Never { largest }) => format!(
+            "{opening} are slower than serial at the largest arrays that tell, {}.",
+            format::bytes(*largest)
+        ),
         (_, BreakEven::NotMeasured) => return None,
     })
 }

@@ -7,7 +7,7 @@ use super::{against, spoken};
 use crate::{
     analysis::{
         samples::BlockSamples,
-        standing::{self, Pools},
+        standing::{self, Baseline, Pools},
     },
     format,
     model::{Block, Cell, Experiment},
@@ -51,7 +51,7 @@ fn worker_counts(block: &Block) -> Vec<usize> {
 
 /// Who has the shortest cycle; `None` without times.
 fn outcome(block: &Block, pools: &Pools<'_>) -> Option<String> {
-    let best = *pools.ranked.first()?;
+    let best = pools.contest.best;
     let (name, time) = (&best.configuration.strategy, cycle(best)?);
     let shown = format::time_estimate(&time);
     if time.interval().is_none() {
@@ -60,17 +60,16 @@ fn outcome(block: &Block, pools: &Pools<'_>) -> Option<String> {
             best.counts.used
         ));
     }
-    let against = against(best, &pools.rivals);
+    let against = against(&pools.contest);
     let against = against.map_or(String::new(), |against| format!("; {against}"));
-    let serial = block.serial().and_then(cycle).zip(pools.rivals.serial).map(|(serial, ratio)| {
-        (format::time_estimate(&serial), ratio.is_below(1.0), ratio.is_above(1.0))
-    });
+    let serial = block.serial().and_then(cycle).zip(pools.contest.baseline);
+    let serial = serial.map(|(serial, stands)| (format::time_estimate(&serial), stands));
     Some(match serial {
-        Some((serial, true, _)) => format!(
+        Some((serial, Baseline::Faster)) => format!(
             "serial (no pool at all) has the shortest whole cycle of start, job and stop: {serial}. \
              The quickest pool is {name}: {shown}{against}"
         ),
-        Some((serial, _, false)) => format!(
+        Some((serial, Baseline::Level)) => format!(
             "no pool has a clearly shorter whole cycle of start, job and stop than serial: {serial}. \
              The quickest pool is {name}: {shown}{against}"
         ),

@@ -12,7 +12,7 @@ use stats::Estimate;
 use super::{
     findings::is_process_strategy,
     samples::BlockSamples,
-    standing::{self, Rivals, Standing},
+    standing::{self, Contest, Standing},
 };
 use crate::{
     format,
@@ -115,7 +115,10 @@ fn largest_arrays(
     let mut pairs: Vec<_> = experiment.blocks.iter().zip(samples).collect();
     pairs.sort_by_key(|(block, _)| (block.job.workload, Reverse(block.payload_bytes)));
     let told = |(block, samples): &&(&Block, &&BlockSamples<'_>)| {
-        !matches!(standing::of(block, samples, seed), Standing::TooFewRounds(..))
+        matches!(
+            standing::of(block, samples, seed),
+            Standing::SerialWins(..) | Standing::NoneFaster(..) | Standing::Faster(..)
+        )
     };
     let verdict = |(block, samples): &(&Block, &&BlockSamples<'_>)| {
         let size = format::bytes(block.payload_bytes as f64);
@@ -151,14 +154,14 @@ fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> (String, Opt
         Standing::SerialWins(best, speed_up) => {
             format!("serial wins; the best of the others is {}", shown(best, &speed_up))
         }
-        Standing::NoneFaster(best, speed_up, rivals) => format!(
+        Standing::NoneFaster(speed_up, contest) => format!(
             "nothing is clearly faster than serial{}; best is {}",
             // Its own interval may well exclude 1: one of many does by chance.
-            allowed_for(&rivals),
-            shown(best, &speed_up)
+            allowed_for(&contest),
+            shown(contest.best, &speed_up)
         ),
-        Standing::Faster(best, speed_up, rivals) => {
-            return (shown(best, &speed_up), against(best, &rivals));
+        Standing::Faster(speed_up, contest) => {
+            return (shown(contest.best, &speed_up), against(&contest));
         }
     };
     (winner, None)
@@ -166,21 +169,21 @@ fn outcome(block: &Block, samples: &BlockSamples<'_>, seed: u64) -> (String, Opt
 
 /// "cannot be told apart from rayon and threads", or by how much the runner-up
 /// is slower; `None` without rivals.
-fn against(best: &Cell, rivals: &Rivals<'_>) -> Option<String> {
-    if !rivals.tied.is_empty() {
-        return Some(format!("cannot be told apart from {}", list(best, &rivals.tied)));
+fn against(contest: &Contest<'_>) -> Option<String> {
+    if !contest.tied.is_empty() {
+        return Some(format!("cannot be told apart from {}", list(contest.best, &contest.tied)));
     }
-    let (cell, ratio) = rivals.runner_up?;
-    let (name, ratio) = (list(best, &[cell]), format::ratio_estimate(&ratio));
-    Some(format!("the runner-up, {name}, takes {ratio} as long{}", allowed_for(rivals)))
+    let (cell, ratio) = contest.runner_up?;
+    let (name, ratio) = (list(contest.best, &[cell]), format::ratio_estimate(&ratio));
+    Some(format!("the runner-up, {name}, takes {ratio} as long{}", allowed_for(contest)))
 }
 
 /// ", 8 comparisons allowed for".
-fn allowed_for(rivals: &Rivals<'_>) -> String {
-    if rivals.compared < 2 {
+fn allowed_for(contest: &Contest<'_>) -> String {
+    if contest.compared < 2 {
         return String::new();
     }
-    format!(", {} comparisons allowed for", rivals.compared)
+    format!(", {} comparisons allowed for", contest.compared)
 }
 
 /// "rayon, threads × 1 and 3 more": workers only where they are not those of
@@ -236,6 +239,7 @@ fn contamination(experiment: &Experiment) -> Option<String> {
 }
 
 /// Whether `configuration` is a process pool without more workers than cores.
-pub(crate) fn counts_as_process(configuration: &Configuration, oversubscribed: bool) -> bool {
-    is_process_strategy(&configuration.strategy) && !oversubscribed
+pub(crate) fn counts_as_process(experiment: &Experiment, configuration: &Configuration) -> bool {
+    let cores = experiment.blocks.first().map_or(usize::MAX, |block| block.available_cores);
+    is_process_strategy(&configuration.strategy) && configuration.workers.get() <= cores
 }
