@@ -272,7 +272,10 @@ impl BlockRun<'_, '_, '_> {
             Ok(end) => end,
             Err(stop) => {
                 let records = life.cast.abandon().into_iter().map(Record::Incarnation);
-                self.bench.journal.append(&records.collect::<Vec<_>>())?;
+                // Where a round could not be written nothing else is to be either.
+                if matches!(stop, Stop::Interrupted) {
+                    self.bench.journal.append(&records.collect::<Vec<_>>())?;
+                }
                 return Err(stop);
             }
         };
