@@ -78,7 +78,8 @@ pub(crate) struct Runner {
     tally: Tally,
 }
 
-/// How often a waiting driver looks whether it was interrupted.
+/// How often a waiting driver looks whether it was interrupted, and whether the
+/// runner is still there.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a runner may take to end after it was told to.
@@ -235,7 +236,7 @@ impl Runner {
         loop {
             self.interrupt.check()?;
             let left = until.saturating_duration_since(Instant::now());
-            match self.process.output().next(left.min(INTERRUPT_INTERVAL)) {
+            match next_event(&mut self.process, left.min(INTERRUPT_INTERVAL)) {
                 Ok(Event::Line { text, at }) => {
                     return serde_json::from_str(&text)
                         .map(|message| (message, at))
@@ -327,6 +328,19 @@ impl Noise {
         self.lines += 1;
         if !line.trim().is_empty() {
             self.last = line;
+/// The next event of `process`, which is waited for no longer than `limit`. One that
+/// has ended has nothing more to say, even if a process that it started holds its
+/// output open.
+fn next_event(process: &mut Process, limit: Duration) -> Result<Event, Silence> {
+    match process.output().next(limit) {
+        Err(Silence::StillNothing) if process.wait(Duration::ZERO).is_some() => {
+            // What it said before it ended, and after the look above.
+            process.output().next(Duration::ZERO).map_err(|_| Silence::End)
+        }
+        event => event,
+    }
+}
+
         }
     }
 

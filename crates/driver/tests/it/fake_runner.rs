@@ -4,9 +4,9 @@
 //! test harness takes those words for names of tests, of which there are none.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{BufRead, Write, stdin, stdout},
-    process::exit,
+    process::{Command, Stdio, exit},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -17,8 +17,10 @@ use harness::{
 };
 
 /// Every way to misbehave, and the kind of failure that it must become.
-pub(crate) const MISBEHAVIOURS: [(&str, &str); 9] = [
+pub(crate) const MISBEHAVIOURS: [(&str, &str); 11] = [
     ("crashes", "runner crashed"),
+    ("is-outlived", "runner crashed"),
+    ("falls-mute", "runner crashed"),
     ("hangs", "deadline passed"),
     ("claims-too-much", "implausible time"),
     ("claims-too-little", "implausible time"),
@@ -107,6 +109,18 @@ impl Fake<'_> {
             "crashes" => {
                 eprintln!("out of luck");
                 exit(3);
+            }
+            "is-outlived" => {
+                // Whoever it started has its standard output.
+                let mut child = Command::new("sleep");
+                child.arg("300").stdin(Stdio::null()).stderr(Stdio::null());
+                child.spawn().expect("a child");
+                exit(3);
+            }
+            "falls-mute" => {
+                let nowhere = File::options().write(true).open("/dev/null").expect("/dev/null");
+                nix::unistd::dup2_stdout(nowhere).expect("its standard output is replaced");
+                hang()
             }
             "hangs" => hang(),
             // The first two are the first task and the warm-up.
