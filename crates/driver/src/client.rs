@@ -3,6 +3,7 @@
 //! [`Runner`] is one of them; [`launch`] starts its process and [`events`]
 //! reads what it says.
 
+mod claim;
 mod events;
 pub(crate) mod figure;
 mod last_words;
@@ -23,6 +24,7 @@ use harness::{
 use serde::de::DeserializeOwned;
 
 use crate::interrupt::{Interrupt, Interrupted};
+pub(crate) use claim::Claim;
 use events::{Event, Silence};
 use launch::Process;
 pub(crate) use tally::{Tally, own_cpu};
@@ -55,15 +57,6 @@ impl Trouble {
             Self::Interrupted => self,
         }
     }
-}
-
-/// A run as both sides saw it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ran {
-    /// What the runner says it took.
-    pub(crate) claimed_ns: u64,
-    /// From the request to the reply, by the driver's clock.
-    pub(crate) outside: Duration,
 }
 
 /// One runner process. Dropping it kills its whole process group.
@@ -123,8 +116,10 @@ impl Runner {
     /// Starts the pool; nanoseconds until every worker had answered.
     pub(crate) fn start(&mut self) -> Result<u64, Trouble> {
         match self.ask(&Request::Start)? {
-            (Reply::Started { start_up_ns, placement }, _) if placement == self.placement => {
-                Ok(start_up_ns)
+            (Reply::Started { start_up_ns: ns, placement }, outside)
+                if placement == self.placement =>
+            {
+                self.believed(Claim { ns, outside }, Phase::StartUp)
             }
             (Reply::Started { .. }, _) => Err(self.misplaced()),
             (other, _) => Err(self.unexpected(&other, Phase::StartUp)),
@@ -155,10 +150,10 @@ impl Runner {
         }
     }
 
-    /// Has it run the job.
-    pub(crate) fn run(&mut self) -> Result<Ran, Trouble> {
+    /// Has it run the job. Whether to believe it the caller decides.
+    pub(crate) fn run(&mut self) -> Result<Claim, Trouble> {
         match self.ask(&Request::Run)? {
-            (Reply::Ran { wall_ns }, outside) => Ok(Ran { claimed_ns: wall_ns, outside }),
+            (Reply::Ran { wall_ns: ns }, outside) => Ok(Claim { ns, outside }),
             (other, _) => Err(self.unexpected(&other, Phase::Run)),
         }
     }
@@ -177,7 +172,9 @@ impl Runner {
     /// Ends the pool; nanoseconds until every worker was gone.
     pub(crate) fn stop(&mut self) -> Result<u64, Trouble> {
         match self.ask(&Request::Stop)? {
-            (Reply::Stopped { shutdown_ns }, _) => Ok(shutdown_ns),
+            (Reply::Stopped { shutdown_ns: ns }, outside) => {
+                self.believed(Claim { ns, outside }, Phase::Shutdown)
+            }
             (other, _) => Err(self.unexpected(&other, Phase::Shutdown)),
         }
     }
@@ -219,6 +216,21 @@ impl Runner {
             Reply::Failed { kind, message } => Err(Trouble::failed(kind, phase, message)),
             reply => Ok((reply, at.saturating_duration_since(asked))),
         }
+    }
+
+    /// The claimed time of starting or ending the pool, unless it cannot be true. It
+    /// may be much shorter than the request, in which a runner may do other things too.
+    fn believed(&self, claim: Claim, phase: Phase) -> Result<u64, Trouble> {
+        if !claim.is_too_long() {
+            return Ok(claim.ns);
+        }
+        let problem = format!(
+            "{} claims {:?} for its {phase}, which took {:?} from outside\nhelp: time nothing but what is done between the request and the reply, and send nanoseconds",
+            self.name,
+            claim.time(),
+            claim.outside,
+        );
+        Err(Trouble::failed(FailureKind::ImplausibleTime, phase, problem))
     }
 
     fn send(&mut self, request: &Request) -> io::Result<()> {
@@ -316,18 +328,6 @@ impl Runner {
     }
 }
 
-/// Lines that were not part of the protocol since the last request.
-#[derive(Default)]
-struct Noise {
-    lines: usize,
-    last: String,
-}
-
-impl Noise {
-    fn add(&mut self, line: String) {
-        self.lines += 1;
-        if !line.trim().is_empty() {
-            self.last = line;
 /// The next event of `process`, which is waited for no longer than `limit`. One that
 /// has ended has nothing more to say, even if a process that it started holds its
 /// output open.
@@ -341,6 +341,18 @@ fn next_event(process: &mut Process, limit: Duration) -> Result<Event, Silence> 
     }
 }
 
+/// Lines that were not part of the protocol since the last request.
+#[derive(Default)]
+struct Noise {
+    lines: usize,
+    last: String,
+}
+
+impl Noise {
+    fn add(&mut self, line: String) {
+        self.lines += 1;
+        if !line.trim().is_empty() {
+            self.last = line;
         }
     }
 

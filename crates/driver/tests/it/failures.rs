@@ -67,6 +67,19 @@ fn waiting_for_a_runner_that_hangs_is_no_time_between_requests() {
     assert!(cost.timed_ns >= 1_000_000_000, "{cost:?}");
 }
 
+#[test]
+fn a_shutdown_that_cannot_have_taken_so_long_is_a_failed_cell_and_no_life_of_its_own() {
+    let scene = Scene::new();
+    let liar = runner("stops-for-hours", &fake_runner::command("stops-for-hours"));
+    let backends = "backends = [\"threads\", \"stops-for-hours\"]\n";
+    let config = scene.config(&[HEAD, EXPERIMENT, backends, &liar].concat());
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(failures(&scene.path("out")), ["stops-for-hours: implausible time"]);
+    assert!(end.stderr.contains("for its shutdown, which took"), "{end:?}");
+    assert_eq!(lives(&scene).len(), 2, "as many as were asked for");
+}
+
 /// Numbers of the incarnations in which something has a time, which count from 0.
 fn lives(scene: &Scene) -> Vec<u32> {
     let timed = |round: &RoundRecord| {
