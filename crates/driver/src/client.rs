@@ -3,6 +3,7 @@
 //! [`Runner`] is one of them; [`launch`] starts its process and [`events`]
 //! reads what it says.
 
+mod claim;
 mod events;
 pub(crate) mod figure;
 mod last_words;
@@ -23,6 +24,7 @@ use harness::{
 use serde::de::DeserializeOwned;
 
 use crate::interrupt::{Interrupt, Interrupted};
+pub(crate) use claim::Claim;
 use events::{Event, Silence};
 use launch::Process;
 pub(crate) use tally::{Tally, own_cpu};
@@ -57,15 +59,6 @@ impl Trouble {
     }
 }
 
-/// A run as both sides saw it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ran {
-    /// What the runner says it took.
-    pub(crate) claimed_ns: u64,
-    /// From the request to the reply, by the driver's clock.
-    pub(crate) outside: Duration,
-}
-
 /// One runner process. Dropping it kills its whole process group.
 #[derive(Debug)]
 pub(crate) struct Runner {
@@ -78,7 +71,8 @@ pub(crate) struct Runner {
     tally: Tally,
 }
 
-/// How often a waiting driver looks whether it was interrupted.
+/// How often a waiting driver looks whether it was interrupted, and whether the
+/// runner is still there.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a runner may take to end after it was told to.
@@ -122,8 +116,10 @@ impl Runner {
     /// Starts the pool; nanoseconds until every worker had answered.
     pub(crate) fn start(&mut self) -> Result<u64, Trouble> {
         match self.ask(&Request::Start)? {
-            (Reply::Started { start_up_ns, placement }, _) if placement == self.placement => {
-                Ok(start_up_ns)
+            (Reply::Started { start_up_ns: ns, placement }, outside)
+                if placement == self.placement =>
+            {
+                self.believed(Claim { ns, outside }, Phase::StartUp)
             }
             (Reply::Started { .. }, _) => Err(self.misplaced()),
             (other, _) => Err(self.unexpected(&other, Phase::StartUp)),
@@ -154,10 +150,10 @@ impl Runner {
         }
     }
 
-    /// Has it run the job.
-    pub(crate) fn run(&mut self) -> Result<Ran, Trouble> {
+    /// Has it run the job. Whether to believe it the caller decides.
+    pub(crate) fn run(&mut self) -> Result<Claim, Trouble> {
         match self.ask(&Request::Run)? {
-            (Reply::Ran { wall_ns }, outside) => Ok(Ran { claimed_ns: wall_ns, outside }),
+            (Reply::Ran { wall_ns: ns }, outside) => Ok(Claim { ns, outside }),
             (other, _) => Err(self.unexpected(&other, Phase::Run)),
         }
     }
@@ -176,7 +172,9 @@ impl Runner {
     /// Ends the pool; nanoseconds until every worker was gone.
     pub(crate) fn stop(&mut self) -> Result<u64, Trouble> {
         match self.ask(&Request::Stop)? {
-            (Reply::Stopped { shutdown_ns }, _) => Ok(shutdown_ns),
+            (Reply::Stopped { shutdown_ns: ns }, outside) => {
+                self.believed(Claim { ns, outside }, Phase::Shutdown)
+            }
             (other, _) => Err(self.unexpected(&other, Phase::Shutdown)),
         }
     }
@@ -220,6 +218,21 @@ impl Runner {
         }
     }
 
+    /// The claimed time of starting or ending the pool, unless it cannot be true. It
+    /// may be much shorter than the request, in which a runner may do other things too.
+    fn believed(&self, claim: Claim, phase: Phase) -> Result<u64, Trouble> {
+        if !claim.is_too_long() {
+            return Ok(claim.ns);
+        }
+        let problem = format!(
+            "{} claims {:?} for its {phase}, which took {:?} from outside\nhelp: time nothing but what is done between the request and the reply, and send nanoseconds",
+            self.name,
+            claim.time(),
+            claim.outside,
+        );
+        Err(Trouble::failed(FailureKind::ImplausibleTime, phase, problem))
+    }
+
     fn send(&mut self, request: &Request) -> io::Result<()> {
         let mut line = serde_json::to_vec(request).expect("requests are plain data");
         line.push(b'\n');
@@ -235,7 +248,7 @@ impl Runner {
         loop {
             self.interrupt.check()?;
             let left = until.saturating_duration_since(Instant::now());
-            match self.process.output().next(left.min(INTERRUPT_INTERVAL)) {
+            match next_event(&mut self.process, left.min(INTERRUPT_INTERVAL)) {
                 Ok(Event::Line { text, at }) => {
                     return serde_json::from_str(&text)
                         .map(|message| (message, at))
@@ -312,6 +325,19 @@ impl Runner {
             self.process.last_words(),
         );
         Trouble::failed(FailureKind::RunnerCrashed, phase, problem)
+    }
+}
+
+/// The next event of `process`, which is waited for no longer than `limit`. One that
+/// has ended has nothing more to say, even if a process that it started holds its
+/// output open.
+fn next_event(process: &mut Process, limit: Duration) -> Result<Event, Silence> {
+    match process.output().next(limit) {
+        Err(Silence::StillNothing) if process.wait(Duration::ZERO).is_some() => {
+            // What it said before it ended, and after the look above.
+            process.output().next(Duration::ZERO).map_err(|_| Silence::End)
+        }
+        event => event,
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a config and the machine to a list of blocks.
 
+pub(crate) mod memory;
+
 use std::{num::NonZeroUsize, time::Duration};
 
 use harness::{
@@ -142,35 +144,6 @@ fn cost(block: &BlockRecord, incarnations: u32) -> Duration {
     each * u32::try_from(block.configurations.len()).unwrap_or(u32::MAX)
 }
 
-/// A block's cells that do not fit into memory beside the others.
-///
-/// Every configuration of a block holds its buffers at the same time. They
-/// are admitted in their order, the baseline first, as long as there is room
-/// within `limit_bytes`; the indices of the rest are returned with what each needs.
-pub(crate) fn beyond_memory(block: &BlockRecord, limit_bytes: u64) -> Vec<(usize, u64)> {
-    let payload = block.job.payload_bytes() as u64;
-    let mut left = limit_bytes;
-    let mut beyond = Vec::new();
-    for (index, configuration) in block.configurations.iter().enumerate() {
-        let need = payload.saturating_mul(copies(&configuration.strategy.backend));
-        match left.checked_sub(need) {
-            Some(rest) => left = rest,
-            None => beyond.push((index, need)),
-        }
-    }
-    beyond
-}
-
-/// How many copies of the payload a backend holds at most: one where workers
-/// share it; where it is piped, the parent's, the workers' and what is on the
-/// way back. A foreign runner is taken for one that copies.
-fn copies(backend: &str) -> u64 {
-    match backend {
-        Strategy::SERIAL | "threads" | backends::SCOPED_THREADS | "rayon" | "shm-pool" => 1,
-        _ => 3,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,16 +185,5 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), plan.len());
-    }
-
-    #[test]
-    fn configurations_beyond_the_memory_limit_are_left_out_and_the_baseline_comes_first() {
-        let mut plan = plan("payload", 2);
-        let block = plan.pop().expect("a block").record;
-        let payload = block.job.payload_bytes() as u64;
-        assert!(beyond_memory(&block, u64::MAX).is_empty());
-        let beyond = beyond_memory(&block, payload);
-        assert_eq!(beyond.len(), block.configurations.len() - 1);
-        assert!(beyond.iter().all(|&(index, _)| index > 0));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use journal::Journal;
 pub(crate) struct StorageError(String);
 
 impl StorageError {
-    fn new(problem: String, help: &'static str) -> Self {
+    fn new(problem: String, help: &str) -> Self {
         Self(format!("{problem}\nhelp: {help}"))
     }
 
@@ -28,6 +28,15 @@ impl StorageError {
         let help =
             "check the free space and your permissions, or choose another folder with `--out`";
         Self::new(format!("cannot write `{}`: {cause}", path.display()), help)
+    }
+
+    /// Nothing can be added to `path`, which has so many rounds of the sweep in `folder`.
+    fn interrupting(path: &Path, cause: io::Error, rounds: usize, folder: &Path) -> Self {
+        let folder = folder.display();
+        let help = format!(
+            "{rounds} rounds are saved; make room, then `driver sweep --resume {folder}` goes on"
+        );
+        Self::new(format!("cannot write `{}`: {cause}", path.display()), &help)
     }
 
     fn reading(path: &Path, cause: io::Error) -> Self {

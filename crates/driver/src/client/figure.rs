@@ -8,7 +8,7 @@ use super::{
     INTERRUPT_INTERVAL, QUIT_GRACE,
     events::{Event, Silence},
     launch::{self, Process},
-    shortened,
+    next_event, shortened,
 };
 use crate::interrupt::{Interrupt, Interrupted};
 
@@ -57,7 +57,7 @@ fn next(
     loop {
         interrupt.check()?;
         let left = until.saturating_duration_since(Instant::now());
-        match process.output().next(left.min(INTERRUPT_INTERVAL)) {
+        match next_event(process, left.min(INTERRUPT_INTERVAL)) {
             Ok(Event::Line { text, .. }) => {
                 let rubbish = |_| format!("its process said `{}`", shortened(&text));
                 return Ok(serde_json::from_str(&text).map_err(rubbish));

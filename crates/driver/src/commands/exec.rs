@@ -13,7 +13,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, killpg},
-    unistd::getpgrp,
+    unistd::{dup2_stdout, getpgrp},
 };
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
@@ -51,6 +51,8 @@ fn watch(arguments: &ExecArgs) -> io::Result<ExitCode> {
             return Ok(ExitCode::from(NOT_STARTED));
         }
     };
+    // The driver is to see where the command's output ends, even if it lives on.
+    dup2_stdout(io::stderr())?;
     for signal in signals.forever() {
         if signal != SIGCHLD {
             killpg(getpgrp(), Signal::SIGKILL)?;

@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     interrupt::{Interrupt, Interrupted},
     measure::{resources::Census, validity::Observer},
-    plan::PlannedBlock,
+    plan::{PlannedBlock, memory},
 };
 
 /// What a duel needs besides its cells.
@@ -62,6 +62,10 @@ fn fight_over(
         failure: None,
     };
     let mut cells: Vec<Cell> = record.configurations.iter().map(cell).collect();
+    // Both builds of everything are alive at once.
+    for (index, failure) in memory::without_room(record, 2, ring.config.memory_share) {
+        cells[index].failure = Some((None, failure));
+    }
     let cores = record.available_cores;
     let saturating = record.configurations.iter().any(|one| one.workers.get() >= cores);
     let begun = Instant::now();
@@ -161,7 +165,7 @@ impl Life<'_> {
         for (index, outcome) in bouts {
             let cell = &mut self.cells[*index];
             match outcome {
-                Err(failure) => cell.failure = Some(failure.clone()),
+                Err((side, failure)) => cell.failure = Some((Some(*side), failure.clone())),
                 Ok(_) if !is_clean => cell.disturbed += 1,
                 Ok(value) => cell.lives.last_mut().expect("one was begun").push(*value),
             }
@@ -178,7 +182,7 @@ fn unless_failed(cell: &mut Cell, pair: Result<Pair, Loss>) -> Result<Option<Pai
         Ok(pair) => Ok(Some(pair)),
         Err(Loss::Interrupted) => Err(Interrupted),
         Err(Loss::Failed(side, failure)) => {
-            cell.failure = Some((side, failure));
+            cell.failure = Some((Some(side), failure));
             Ok(None)
         }
     }

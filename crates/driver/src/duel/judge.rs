@@ -1,5 +1,6 @@
 //! What the rounds of a duel come to.
 
+use harness::record::Failure;
 use serde::Serialize;
 use stats::{
     Estimate,
@@ -105,10 +106,13 @@ fn judge_cell(cell: Cell, terms: &Terms, level: f64, ended: Ended) -> Judged {
 }
 
 impl Judged {
-    /// In words, whose runner failed and how, if one did.
+    /// In words, whose runner failed and how, if one did, or why neither was started.
     pub(crate) fn failure(&self) -> Option<String> {
-        let (side, failure) = self.cell.failure.as_ref()?;
-        Some(format!("{} failed ({}): {}", side.name(), failure.kind, failure.message))
+        let (side, Failure { kind, message, .. }) = self.cell.failure.as_ref()?;
+        Some(match side {
+            Some(side) => format!("{} failed ({kind}): {message}", side.name()),
+            None => format!("{kind}: {message}"),
+        })
     }
 
     /// Whether more rounds could tell if head is slower. Faster or the same, it does
@@ -143,7 +147,7 @@ pub(crate) fn outcome(judged: &[Judged], margin: f64) -> Outcome {
 mod tests {
     use std::time::Duration;
 
-    use harness::{Configuration, FailureKind, Job, Workload, protocol::Phase, record::Failure};
+    use harness::{Configuration, FailureKind, Job, Workload, protocol::Phase};
 
     use super::{super::Side, *};
 
@@ -177,7 +181,7 @@ mod tests {
     fn failed(cell: Cell) -> Cell {
         let (kind, phase) = (FailureKind::WrongAnswer, Phase::Check);
         let failure = Failure { kind, phase, message: "no".to_owned() };
-        Cell { failure: Some((Side::Head, failure)), ..cell }
+        Cell { failure: Some((Some(Side::Head), failure)), ..cell }
     }
 
     #[test]

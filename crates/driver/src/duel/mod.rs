@@ -92,8 +92,9 @@ pub(crate) struct Cell {
     pub(crate) lives: Vec<Vec<f64>>,
     /// Rounds that do not count because of what else the machine did.
     pub(crate) disturbed: u32,
-    /// Whose runner failed, and how. It has no rounds after that.
-    pub(crate) failure: Option<(Side, Failure)>,
+    /// Whose runner failed, and how, or why neither was started. It has no rounds after
+    /// that.
+    pub(crate) failure: Option<(Option<Side>, Failure)>,
 }
 
 impl Cell {

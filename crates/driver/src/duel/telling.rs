@@ -191,8 +191,9 @@ fn cell_json(one: &Judged) -> CellJson<'_> {
 }
 
 fn word(one: &Judged) -> String {
-    match one.cell.failure {
-        Some(_) => "failed".to_owned(),
+    match &one.cell.failure {
+        Some((Some(_), _)) => "failed".to_owned(),
+        Some((None, failure)) => failure.kind.to_string(),
         None => one.verdict.to_string(),
     }
 }

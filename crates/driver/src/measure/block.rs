@@ -2,13 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{
-    FailureKind,
-    protocol::Phase,
-    record::{
-        BlockEndRecord, BlockRecord, DriverCost, Failure, Outcome, Record, RoundRecord, Sample,
-        StopReason, Validity,
-    },
+use harness::record::{
+    BlockEndRecord, BlockRecord, DriverCost, Outcome, Record, RoundRecord, Sample, StopReason,
+    Validity,
 };
 use stats::{BalancedOrder, precision::Precision};
 
@@ -24,7 +20,7 @@ use super::{
 use crate::{
     client::Tally,
     config::{Config, values::Until},
-    environment, plan,
+    plan::memory,
 };
 
 /// Rounds between two looks at the intervals, which cost some milliseconds.
@@ -115,7 +111,9 @@ pub(super) fn measure(
         bench,
     };
     let mut reason = run.take_all_lives()?;
-    run.record_losses_alone()?;
+    if let Some(losses) = run.round_of_losses() {
+        run.bench.journal.append(&[Record::Round(losses)])?;
+    }
     let reached = run.precision();
     if reason == StopReason::TimeBudget && run.is_precise() {
         reason = StopReason::Precise;
@@ -195,11 +193,7 @@ enum LifeEnd {
 impl BlockRun<'_, '_, '_> {
     fn take_all_lives(&mut self) -> Result<StopReason, Stop> {
         if !self.standing.history.begun {
-            self.bench.journal.append(&[Record::Block(self.standing.block.clone())])?;
-            self.skip_what_does_not_fit();
-            // Before anything is started: a sweep that is killed and resumed
-            // must not try what does not fit.
-            self.record_losses_alone()?;
+            self.announce()?;
         }
         let least = self.lives_due;
         let mut plan = LifePlan { least, lives: least, ends: Duration::ZERO, clean_rounds: 0 };
@@ -229,6 +223,19 @@ impl BlockRun<'_, '_, '_> {
             }
         }
         Ok(StopReason::TimeBudget)
+    }
+
+    /// Once a block, and in one write with what does not fit: neither a further visit
+    /// nor a sweep that is killed and resumed may decide that anew, when there may be
+    /// less room.
+    fn announce(&mut self) -> Result<(), Stop> {
+        let share = self.bench.config.memory_share;
+        self.note(memory::without_room(self.standing.block, 1, share));
+        let mut records = vec![Record::Block(self.standing.block.clone())];
+        records.extend(self.round_of_losses().map(Record::Round));
+        self.bench.journal.append(&records)?;
+        self.standing.history.begun = true;
+        Ok(())
     }
 
     /// How many lives there are to be now that `life` of them are over: more than are
@@ -265,7 +272,10 @@ impl BlockRun<'_, '_, '_> {
             Ok(end) => end,
             Err(stop) => {
                 let records = life.cast.abandon().into_iter().map(Record::Incarnation);
-                self.bench.journal.append(&records.collect::<Vec<_>>())?;
+                // Where a round could not be written nothing else is to be either.
+                if matches!(stop, Stop::Interrupted) {
+                    self.bench.journal.append(&records.collect::<Vec<_>>())?;
+                }
                 return Err(stop);
             }
         };
@@ -324,22 +334,24 @@ impl BlockRun<'_, '_, '_> {
         let validity = life.observer.after_round(|| life.cast.trees());
         let now = Instant::now();
         let driver = cost(now - std::mem::replace(&mut life.since, now), life.cast.take_tally());
-        self.write_round(life.incarnation, samples, validity, Some(driver))
+        let record = self.next_round(life.incarnation, samples, validity, Some(driver));
+        Ok(self.bench.journal.append(&[Record::Round(record)])?)
     }
 
-    fn write_round(
+    /// A round that is part of the history and is to be written.
+    fn next_round(
         &mut self,
         incarnation: u32,
         samples: Vec<Sample>,
         validity: Validity,
         driver: Option<DriverCost>,
-    ) -> Result<(), Stop> {
+    ) -> RoundRecord {
         let round = self.standing.history.next_round;
         let block = self.standing.block.block.clone();
         let record = RoundRecord { block, round, incarnation, samples, validity, driver };
         self.standing.history.add(&record, self.standing.block.configurations.len());
         self.bench.progress.round(!record.validity.contaminated.is_empty());
-        Ok(self.bench.journal.append(&[Record::Round(record)])?)
+        record
     }
 
     fn end_of_life(
@@ -405,22 +417,6 @@ impl BlockRun<'_, '_, '_> {
             .filter(move |index| !self.standing.history.failed.contains(index) && !lost(index))
     }
 
-    fn skip_what_does_not_fit(&mut self) {
-        let Some(available) = environment::available_memory() else { return };
-        let limit = (available as f64 * self.bench.config.memory_share) as u64;
-        let skipped = plan::beyond_memory(self.standing.block, limit).into_iter().map(|(index, need)| {
-            let mib = |bytes: u64| bytes >> 20;
-            let message = format!(
-                "not run: it needs {} MiB beside the others, and the block may use {} of {} MiB\nhelp: free memory, raise `memory_share` or choose a smaller size",
-                mib(need), mib(limit), mib(available),
-            );
-            let failure = Failure { kind: FailureKind::Skipped, phase: Phase::Load, message };
-            (index, failure)
-        });
-        let skipped: Vec<Loss> = skipped.collect();
-        self.note(skipped);
-    }
-
     fn note(&mut self, losses: Vec<Loss>) {
         for (index, failure) in &losses {
             self.bench.progress.failed(&self.standing.block.configurations[*index], failure);
@@ -438,13 +434,14 @@ impl BlockRun<'_, '_, '_> {
             .collect()
     }
 
-    /// A round of nothing but the failures that no other round tells.
-    fn record_losses_alone(&mut self) -> Result<(), Stop> {
+    /// A round of nothing but the failures that no other round tells, if there are any,
+    /// under the number of the life that follows.
+    fn round_of_losses(&mut self) -> Option<RoundRecord> {
         let samples = self.lost_samples();
         if samples.is_empty() {
-            return Ok(());
+            return None;
         }
         let incarnation = self.standing.history.next_incarnation;
-        self.write_round(incarnation, samples, Validity::default(), None)
+        Some(self.next_round(incarnation, samples, Validity::default(), None))
     }
 }

@@ -55,7 +55,6 @@ impl History {
     /// Takes a round into account.
     pub(super) fn add(&mut self, round: &RoundRecord, configurations: usize) {
         self.next_round = self.next_round.max(round.round + 1);
-        self.next_incarnation = self.next_incarnation.max(round.incarnation + 1);
         let elapsed_ns = round.driver.map_or(0, |driver| driver.elapsed_ns);
         self.spent += Duration::from_nanos(elapsed_ns);
         let mut total_ns = vec![None; configurations];
@@ -67,7 +66,12 @@ impl History {
                 *slot = sample.outcome.total_ns();
             }
         }
-        if round.validity.contaminated.is_empty() && total_ns.iter().any(Option::is_some) {
+        if total_ns.iter().all(Option::is_none) {
+            // Failures alone are told under the number of a life to come.
+            return;
+        }
+        self.next_incarnation = self.next_incarnation.max(round.incarnation + 1);
+        if round.validity.contaminated.is_empty() {
             self.clean.push(CleanRound { incarnation: round.incarnation, total_ns });
         }
     }
@@ -117,22 +121,31 @@ mod tests {
         })
     }
 
+    fn failed() -> Outcome {
+        let (kind, phase) = (FailureKind::WorkerDied, Phase::Run);
+        Outcome::Failed(Failure { kind, phase, message: String::new() })
+    }
+
     #[test]
     fn contaminated_rounds_are_numbered_but_do_not_count_and_failures_are_remembered() {
         let warm = || Outcome::Warm { wall_ns: 5 };
-        let failed = Outcome::Failed(Failure {
-            kind: FailureKind::WorkerDied,
-            phase: Phase::Run,
-            message: String::new(),
-        });
         let records = [
             Record::Block(block()),
             round(0, [warm(), warm()], &["steal"]),
-            round(1, [warm(), failed], &[]),
+            round(1, [warm(), failed()], &[]),
         ];
         let history = History::of(&records, &block());
         assert!(history.begun && !history.complete);
         assert_eq!((history.next_round, history.clean_rounds()), (2, 1));
         assert_eq!(history.failed, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn a_round_of_nothing_but_failures_is_a_round_and_no_incarnation() {
+        let history = History::of(&[round(0, [failed(), failed()], &[])], &block());
+        assert_eq!((history.next_round, history.next_incarnation), (1, 0));
+        let warm = Outcome::Warm { wall_ns: 5 };
+        let history = History::of(&[round(0, [warm, failed()], &["steal"])], &block());
+        assert_eq!((history.next_round, history.next_incarnation), (1, 1));
     }
 }

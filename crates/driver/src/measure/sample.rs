@@ -6,7 +6,7 @@ use harness::{FailureKind, Job, protocol::Phase, record::Outcome};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use crate::client::{Ran, Runner, Trouble};
+use crate::client::{Claim, Runner, Trouble};
 
 /// The smallest job there is: what the first task of a fresh pool computes.
 const fn first_job(job: Job) -> Job {
@@ -79,7 +79,7 @@ pub(crate) fn checked_run(
     loop {
         let nonce = nonces.next();
         runner.prepare(nonce)?;
-        let ran = runner.run()?;
+        let claim = runner.run()?;
         let answer = runner.check()?;
         tries += 1;
         let expected = job.expected_checksum(nonce);
@@ -89,16 +89,16 @@ pub(crate) fn checked_run(
             );
             return Err(Trouble::failed(FailureKind::WrongAnswer, Phase::Check, problem));
         }
-        match judge(ran) {
-            Claim::Plausible => return Ok(ran.claimed_ns),
-            Claim::TooLow if tries < TRIES => {}
-            Claim::TooLow | Claim::TooHigh => return Err(implausible(ran)),
+        match judge(claim) {
+            Judgement::Plausible => return Ok(claim.ns),
+            Judgement::TooLow if tries < TRIES => {}
+            Judgement::TooLow | Judgement::TooHigh => return Err(implausible(claim)),
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claim {
+enum Judgement {
     Plausible,
     TooLow,
     TooHigh,
@@ -107,10 +107,6 @@ enum Claim {
 /// Runs whose claims look too low before one is not believed: on a machine so
 /// busy that the driver is displaced half of the time, one in thirty.
 const TRIES: u32 = 5;
-
-/// By how much two clocks may disagree: a runner in another language may time
-/// by one that is being slewed (up to 500 ppm) and reads in microseconds.
-const CLOCK_SLACK: Duration = Duration::from_micros(100);
 
 /// What may lie between the driver's request and the runner's clock on a busy
 /// machine: two pipes, two wake-ups, a time slice lost to somebody else.
@@ -121,22 +117,21 @@ const OVERHEAD: Duration = Duration::from_millis(5);
 /// The run lies within the request, so the claim cannot exceed it. It may be
 /// shorter by the overhead of the pipes, but below half of what is left the
 /// runner has timed something else than the work.
-fn judge(ran: Ran) -> Claim {
-    let claimed = Duration::from_nanos(ran.claimed_ns);
-    if claimed > ran.outside + ran.outside / 1000 + CLOCK_SLACK {
-        Claim::TooHigh
-    } else if claimed + OVERHEAD < ran.outside / 2 {
-        Claim::TooLow
+fn judge(claim: Claim) -> Judgement {
+    if claim.is_too_long() {
+        Judgement::TooHigh
+    } else if claim.time() + OVERHEAD < claim.outside / 2 {
+        Judgement::TooLow
     } else {
-        Claim::Plausible
+        Judgement::Plausible
     }
 }
 
-fn implausible(ran: Ran) -> Trouble {
+fn implausible(claim: Claim) -> Trouble {
     let problem = format!(
         "the runner claims {:?} for a run that took {:?} from outside\nhelp: time everything from the request to the point where every result can be read",
-        Duration::from_nanos(ran.claimed_ns),
-        ran.outside,
+        claim.time(),
+        claim.outside,
     );
     Trouble::failed(FailureKind::ImplausibleTime, Phase::Run, problem)
 }
@@ -145,22 +140,22 @@ fn implausible(ran: Ran) -> Trouble {
 mod tests {
     use super::*;
 
-    fn judged(claimed_ms: u64, outside_ms: u64) -> Claim {
+    fn judged(claimed_ms: u64, outside_ms: u64) -> Judgement {
         let outside = Duration::from_millis(outside_ms);
-        judge(Ran { claimed_ns: claimed_ms * 1_000_000, outside })
+        judge(Claim { ns: claimed_ms * 1_000_000, outside })
     }
 
     #[test]
     fn a_claim_within_the_request_is_believed() {
-        assert_eq!(judged(99, 100), Claim::Plausible);
-        assert_eq!(judged(60, 100), Claim::Plausible);
-        assert_eq!(judged(0, 9), Claim::Plausible, "below the driver's resolution");
+        assert_eq!(judged(99, 100), Judgement::Plausible);
+        assert_eq!(judged(60, 100), Judgement::Plausible);
+        assert_eq!(judged(0, 9), Judgement::Plausible, "below the driver's resolution");
     }
 
     #[test]
     fn a_claim_outside_the_request_is_not_believed() {
-        assert_eq!(judged(101, 100), Claim::TooHigh);
-        assert_eq!(judged(44, 100), Claim::TooLow);
+        assert_eq!(judged(101, 100), Judgement::TooHigh);
+        assert_eq!(judged(44, 100), Judgement::TooLow);
     }
 
     #[test]

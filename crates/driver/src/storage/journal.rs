@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,16 @@ use super::StorageError;
 #[derive(Debug)]
 pub(crate) struct Journal {
     records: Vec<Record>,
-    file: Option<(PathBuf, File)>,
+    file: Option<Kept>,
+}
+
+/// The file of a journal.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    file: File,
+    /// Its length, of whole lines only.
+    bytes: u64,
 }
 
 impl Journal {
@@ -31,7 +40,8 @@ impl Journal {
             .open(path)
             .map_err(|cause| StorageError::writing(path, cause))?;
         lock(path, &file)?;
-        let mut journal = Self { records: Vec::new(), file: Some((path.to_owned(), file)) };
+        let kept = Kept { path: path.to_owned(), file, bytes: 0 };
+        let mut journal = Self { records: Vec::new(), file: Some(kept) };
         journal.append(&[header(seed)])?;
         Ok(journal)
     }
@@ -48,9 +58,10 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|cause| StorageError::reading(path, cause))?;
         let parsed = parse(path, &bytes)?;
-        file.set_len(parsed.valid_bytes as u64)
-            .map_err(|cause| StorageError::writing(path, cause))?;
-        Ok(Self { records: parsed.records, file: Some((path.to_owned(), file)) })
+        let bytes = parsed.valid_bytes as u64;
+        file.set_len(bytes).map_err(|cause| StorageError::writing(path, cause))?;
+        let kept = Kept { path: path.to_owned(), file, bytes };
+        Ok(Self { records: parsed.records, file: Some(kept) })
     }
 
     /// The records in `path`, to look at.
@@ -68,15 +79,10 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If they cannot be written.
+    /// If they cannot be written; the file has none of them then.
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<(), StorageError> {
-        if let Some((path, file)) = &mut self.file {
-            let mut lines = Vec::new();
-            for record in records {
-                serde_json::to_writer(&mut lines, record).expect("records are plain data");
-                lines.push(b'\n');
-            }
-            file.write_all(&lines).map_err(|cause| StorageError::writing(path, cause))?;
+        if let Some(kept) = &mut self.file {
+            kept.append(records).map_err(|cause| kept.unwritten(&self.records, cause))?;
         }
         self.records.extend_from_slice(records);
         Ok(())
@@ -89,10 +95,39 @@ impl Journal {
     /// If the disk cannot take them.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         match &self.file {
-            Some((path, file)) => {
-                file.sync_data().map_err(|cause| StorageError::writing(path, cause))
+            Some(kept) => {
+                let synced = kept.file.sync_data();
+                synced.map_err(|cause| kept.unwritten(&self.records, cause))
             }
             None => Ok(()),
+        }
+    }
+}
+
+impl Kept {
+    /// All of `records`, or none of them.
+    fn append(&mut self, records: &[Record]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for record in records {
+            serde_json::to_writer(&mut lines, record).expect("records are plain data");
+            lines.push(b'\n');
+        }
+        let written = self.file.write_all(&lines);
+        match written {
+            Ok(()) => self.bytes += lines.len() as u64,
+            // Half a line in the middle would spoil the whole file. At the end readers
+            // leave it out, so nothing is lost if it cannot be cut off.
+            Err(_) => drop(self.file.set_len(self.bytes)),
+        }
+        written
+    }
+
+    /// Nothing can be added to what was written, which is `records`.
+    fn unwritten(&self, records: &[Record], cause: io::Error) -> StorageError {
+        let rounds = records.iter().filter(|one| matches!(one, Record::Round(_))).count();
+        match self.path.parent().filter(|_| rounds > 0) {
+            Some(folder) => StorageError::interrupting(&self.path, cause, rounds, folder),
+            None => StorageError::writing(&self.path, cause),
         }
     }
 }

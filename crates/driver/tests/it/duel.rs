@@ -137,6 +137,23 @@ fn a_program_that_is_no_driver_breaks_the_duel_and_is_named() {
 }
 
 #[test]
+fn cells_without_room_in_memory_are_not_run_and_are_told_as_skipped() {
+    let scene = Scene::new();
+    let text = "question = \"?\"\ntime_budget = \"1s\"\nincarnations = 8\n[[experiment]]\n\
+        kind = \"payload\"\nquestion = \"?\"\nworkloads = [\"square\"]\nsizes = [\"8000GiB\"]\n\
+        backends = [\"rayon\"]\nworkers = [2]\n";
+    let config = scene.config(text);
+    let arguments = ["duel", "--base", DRIVER, "--head", DRIVER, "--config", &config];
+    let end = scene.run(&[&arguments[..], &["--out", "here"]].concat());
+    assert_eq!(end.code, Some(2), "{end:?}");
+    for part in ["rayon × 2: skipped: not run: it needs", "raise `memory_share`", "broken: "] {
+        assert!(end.stdout.contains(part), "{part}: {}", end.stdout);
+    }
+    let told = told(&scene, "here");
+    assert!(told["cells"].as_array().expect("cells").iter().all(|one| one["verdict"] == "skipped"));
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused() {
     let scene = Scene::new();
     let refused_by = |command: &[&str], more: &[&str]| {

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use harness::record::Outcome;
+use harness::record::{Outcome, Record, RoundRecord};
 
 use crate::{
     fake_runner::{self, MISBEHAVIOURS},
-    scene::{Scene, failures, rounds},
+    scene::{Scene, failures, records, rounds},
 };
 
 const HEAD: &str = "question = \"Does the sweep go on?\"\ntime_budget = \"2s\"\ndeadline = \"1s\"\nincarnations = 2\nmax_rounds = 4\n";
@@ -65,6 +65,66 @@ fn waiting_for_a_runner_that_hangs_is_no_time_between_requests() {
     // The deadline.
     assert!(cost.at_work_ns >= 1_000_000_000, "{cost:?}");
     assert!(cost.timed_ns >= 1_000_000_000, "{cost:?}");
+}
+
+#[test]
+fn a_shutdown_that_cannot_have_taken_so_long_is_a_failed_cell_and_no_life_of_its_own() {
+    let scene = Scene::new();
+    let liar = runner("stops-for-hours", &fake_runner::command("stops-for-hours"));
+    let backends = "backends = [\"threads\", \"stops-for-hours\"]\n";
+    let config = scene.config(&[HEAD, EXPERIMENT, backends, &liar].concat());
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(failures(&scene.path("out")), ["stops-for-hours: implausible time"]);
+    assert!(end.stderr.contains("for its shutdown, which took"), "{end:?}");
+    assert_eq!(lives(&scene).len(), 2, "as many as were asked for");
+}
+
+/// Numbers of the incarnations in which something has a time, which count from 0.
+fn lives(scene: &Scene) -> Vec<u32> {
+    let timed = |round: &RoundRecord| {
+        round.samples.iter().any(|sample| sample.outcome.total_ns().is_some())
+    };
+    let rounds = rounds(&scene.path("out")).into_iter().filter(timed);
+    let mut lives: Vec<u32> = rounds.map(|round| round.incarnation).collect();
+    lives.dedup();
+    let count = u32::try_from(lives.len()).expect("a few");
+    assert_eq!(lives, Vec::from_iter(0..count), "none was left out");
+    lives
+}
+
+/// Bytes that the driver could allocate; other tests may use some of them.
+fn available_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").expect("/proc/meminfo");
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("MemAvailable");
+    kib.parse::<u64>().expect("a number") << 10
+}
+
+#[test]
+fn what_does_not_fit_is_skipped_once_in_however_many_passes() {
+    let scene = Scene::new();
+    // Room for the baseline, which needs it once, and not for a pool that copies, which
+    // needs it three times.
+    let size = (available_memory() / 100 / 2) >> 20 << 20;
+    let config = scene.config(&format!(
+        "question = \"?\"\ntime_budget = \"4s\"\nincarnations = 3\nmax_rounds = 6\n\
+         precision = 0\nmemory_share = 0.01\n[[experiment]]\nkind = \"payload\"\n\
+         question = \"?\"\nworkloads = [\"square\"]\nsizes = [\"{size}B\"]\n\
+         backends = [\"pipe-pool\"]\nstart_methods = [\"spawn\"]\nworkers = [1]\n"
+    ));
+    let end = scene.run(&["sweep", "--config", &config, "--out", "out"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("pass 1 of 3"), "{end:?}");
+    assert_eq!(failures(&scene.path("out")), ["pipe-pool/spawn: skipped"]);
+    assert_eq!(end.stderr.matches("failed: ").count(), 1, "{end:?}");
+    let records = records(&scene.path("out"));
+    let announced = records.iter().filter(|record| matches!(record, Record::Block(_)));
+    assert_eq!(announced.count(), 1);
+    let text = fs::read_to_string(scene.path("out/report.json")).expect("a report");
+    let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let told = &told["experiments"][0]["blocks"][0]["incarnations"];
+    assert_eq!(told, lives(&scene).len(), "the skipped one had none");
 }
 
 #[test]

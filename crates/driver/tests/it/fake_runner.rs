@@ -4,9 +4,9 @@
 //! test harness takes those words for names of tests, of which there are none.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{BufRead, Write, stdin, stdout},
-    process::exit,
+    process::{Command, Stdio, exit},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -17,11 +17,14 @@ use harness::{
 };
 
 /// Every way to misbehave, and the kind of failure that it must become.
-pub(crate) const MISBEHAVIOURS: [(&str, &str); 9] = [
+pub(crate) const MISBEHAVIOURS: [(&str, &str); 12] = [
     ("crashes", "runner crashed"),
+    ("is-outlived", "runner crashed"),
+    ("falls-mute", "runner crashed"),
     ("hangs", "deadline passed"),
     ("claims-too-much", "implausible time"),
     ("claims-too-little", "implausible time"),
+    ("starts-for-hours", "implausible time"),
     ("answers-wrong", "wrong answer"),
     ("speaks-rubbish", "protocol error"),
     ("chatters", "protocol error"),
@@ -67,6 +70,9 @@ fn play(behaviour: &str) {
     exit(0);
 }
 
+/// Far more than anything here takes, in nanoseconds.
+const HOURS: u64 = 2 * 3_600_000_000_000;
+
 struct Fake<'a> {
     behaviour: &'a str,
     job: Option<Job>,
@@ -79,7 +85,8 @@ impl Fake<'_> {
         match *request {
             Request::Start => {
                 let placement = Placement::of(self.behaviour == "says-pinned");
-                Reply::Started { start_up_ns: 1_000, placement }
+                let start_up_ns = self.claimed_unless("starts-for-hours");
+                Reply::Started { start_up_ns, placement }
             }
             Request::Load { job } => {
                 self.job = Some(job);
@@ -98,8 +105,15 @@ impl Fake<'_> {
                 let wrong = u64::from(self.behaviour == "answers-wrong");
                 Reply::Checked { checksum: right.wrapping_add(wrong).to_string() }
             }
-            Request::Stop | Request::Quit => Reply::Stopped { shutdown_ns: 1_000 },
+            Request::Stop | Request::Quit => {
+                Reply::Stopped { shutdown_ns: self.claimed_unless("stops-for-hours") }
+            }
         }
+    }
+
+    /// A short time, unless it behaves like `liar`.
+    fn claimed_unless(&self, liar: &str) -> u64 {
+        if self.behaviour == liar { HOURS } else { 1_000 }
     }
 
     fn run(&self) -> Reply {
@@ -108,10 +122,22 @@ impl Fake<'_> {
                 eprintln!("out of luck");
                 exit(3);
             }
+            "is-outlived" => {
+                // Whoever it started has its standard output.
+                let mut child = Command::new("sleep");
+                child.arg("300").stdin(Stdio::null()).stderr(Stdio::null());
+                child.spawn().expect("a child");
+                exit(3);
+            }
+            "falls-mute" => {
+                let nowhere = File::options().write(true).open("/dev/null").expect("/dev/null");
+                nix::unistd::dup2_stdout(nowhere).expect("its standard output is replaced");
+                hang()
+            }
             "hangs" => hang(),
             // The first two are the first task and the warm-up.
             "tires" if self.runs > 2 => hang(),
-            "claims-too-much" => Reply::Ran { wall_ns: 3_600_000_000_000 },
+            "claims-too-much" => Reply::Ran { wall_ns: HOURS },
             "claims-too-little" => {
                 sleep(Duration::from_millis(50));
                 Reply::Ran { wall_ns: 1 }

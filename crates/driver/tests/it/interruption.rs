@@ -80,6 +80,25 @@ fn kill_9_leaves_no_process_and_the_sweep_can_be_resumed() {
     resume(&scene);
 }
 
+#[test]
+fn a_disk_that_is_full_costs_the_round_that_does_not_fit_and_the_sweep_can_be_resumed() {
+    let scene = Scene::new();
+    let config = scene.config(
+        "question = \"?\"\ntime_budget = \"60s\"\nprecision = 0\nmax_rounds = 1000000\n\
+         [[experiment]]\nkind = \"speed-up\"\nquestion = \"?\"\nworkers = [2]\ntasks = 8\n\
+         workloads = [\"sum-of-squares\"]\nbackends = [\"threads\"]\ntask_size = 1000\n",
+    );
+    let arguments = ["sweep", "--config", &config, "--out", "out"];
+    let end = end_of(scene.cramped_command(32, &arguments).spawn().expect("the driver starts"));
+    assert_eq!(end.code, Some(2), "{end:?}");
+    let goes_on = "rounds are saved; make room, then `driver sweep --resume out` goes on";
+    assert!(end.stderr.contains(goes_on), "{end:?}");
+    let records = fs::read(scene.path("out/records.jsonl")).expect("records");
+    assert_eq!(records.last(), Some(&b'\n'), "the line that did not fit is cut off");
+    scene.is_left_by_all();
+    resume(&scene);
+}
+
 /// Runs of runners that count, but for the two that each begins with.
 fn counted_runs(scene: &Scene) -> usize {
     let files = fs::read_dir(scene.path(fake_runner::RUNS)).into_iter().flatten();

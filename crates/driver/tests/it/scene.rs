@@ -19,6 +19,8 @@ use nix::{
 /// Far beyond what any of these tests takes: it only ends a hang.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
+const DRIVER: &str = env!("CARGO_BIN_EXE_driver");
+
 /// Variable by which a test finds every process that it caused.
 const MARK: &str = "MANYHANDS_TEST_MARK";
 
@@ -58,12 +60,28 @@ impl Scene {
 
     /// A driver in this folder, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_driver"));
-        command.args(arguments).current_dir(self.folder.path()).env(MARK, &self.mark);
+        let mut command = Command::new(DRIVER);
+        command.args(arguments);
+        self.place(&mut command);
+        command
+    }
+
+    /// The same where no file may be longer than so many blocks of 512 bytes, or of twice
+    /// as many, as the shell has it.
+    pub(crate) fn cramped_command(&self, blocks: u32, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        // A write that is too long is to be an error and not a signal.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, DRIVER]).args(arguments);
+        self.place(&mut command);
+        command
+    }
+
+    fn place(&self, command: &mut Command) {
+        command.current_dir(self.folder.path()).env(MARK, &self.mark);
         // As one starts it who has not the sources at hand.
         command.env_remove("CARGO").env_remove("CARGO_MANIFEST_DIR");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
     }
 
     /// Runs a driver to its end.

@@ -131,8 +131,10 @@ fn block(samples: &BlockSamples<'_>, seed: u64) -> Block {
     }
 }
 
+/// Lives in which something has a time: failures are also told between two of them.
 fn lives(samples: &BlockSamples<'_>) -> usize {
-    let mut lives: Vec<u32> = samples.rounds.iter().map(|round| round.incarnation).collect();
+    let timed = samples.rounds.iter().filter(|round| round.has_time());
+    let mut lives: Vec<u32> = timed.map(|round| round.incarnation).collect();
     lives.sort_unstable();
     lives.dedup();
     lives.len()

@@ -133,6 +133,11 @@ impl Round<'_> {
         self.outcomes[configuration]?.total_ns().map(|ns| ns as f64)
     }
 
+    /// Whether anything has a time in it.
+    pub(crate) fn has_time(&self) -> bool {
+        self.outcomes.iter().flatten().any(|outcome| outcome.total_ns().is_some())
+    }
+
     /// Start-up, first task, run and shutdown of a cold sample.
     pub(crate) fn cold_phases_ns(&self, configuration: usize) -> Option<[f64; 4]> {
         match *self.outcomes[configuration]? {

@@ -118,7 +118,7 @@ pub struct Block {
     pub contamination: Vec<ReasonCount>,
     /// Why it has no more rounds; absent if it was interrupted.
     pub stop: Option<StopReason>,
-    /// Lives of its runners that have rounds; 0 in reports from before they were counted.
+    /// Lives of its runners that have times; 0 in reports from before they were counted.
     #[serde(default)]
     pub incarnations: usize,
     /// Relative half-width at which its intervals were narrow enough, if the

@@ -2,7 +2,8 @@
 
 use harness::{
     FailureKind, Job, Workload,
-    record::{Record, StopReason},
+    protocol::Phase,
+    record::{Failure, Outcome, Record, RoundRecord, Sample, StopReason, Validity},
 };
 use report::{Report, SweepData, analyse, artefacts, model::Block, terminal};
 use stats::Estimate;
@@ -40,6 +41,30 @@ fn a_blocks_precision_is_that_of_its_speed_ups_and_names_the_widest() {
         assert!(precision.median.unwrap() < widest && precision.median.unwrap() > 0.0);
         assert_eq!((block.precision_asked, block.incarnations), (Some(0.02), 3));
     }
+}
+
+#[test]
+fn a_round_of_nothing_but_failures_is_no_life() {
+    let mut sweep = Synthetic::new(1);
+    let job = Job { workload: Workload::Cube, tasks: 64, task_size: 16_384 };
+    sweep.block("speed-up", "cube", job, &configurations(&[2]));
+    let mut data = sweep.finish();
+    let last = data.records.iter().rev().find_map(|record| match record {
+        Record::Round(round) => Some(round.clone()),
+        _ => None,
+    });
+    let last = last.unwrap();
+    let (kind, phase) = (FailureKind::WorkerDied, Phase::Shutdown);
+    let outcome = Outcome::Failed(Failure { kind, phase, message: String::new() });
+    data.records.push(Record::Round(RoundRecord {
+        round: last.round + 1,
+        incarnation: last.incarnation + 1,
+        samples: vec![Sample { configuration: 1, outcome }],
+        validity: Validity::default(),
+        driver: None,
+        ..last
+    }));
+    assert_eq!(blocks(&analyse(&data))[0].incarnations, 3);
 }
 
 #[test]
