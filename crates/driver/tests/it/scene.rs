@@ -1,6 +1,7 @@
 //! A folder of its own for each test, and a driver that cannot hang it.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -69,6 +70,14 @@ impl Scene {
     /// Runs a driver to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> End {
         end_of(self.command(arguments).spawn().expect("the driver starts"))
+    }
+
+    /// Another program, in this folder, whose processes this test will find.
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env(MARK, &self.mark);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     /// Processes that this test caused and that are still there.
