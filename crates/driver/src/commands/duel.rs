@@ -55,8 +55,8 @@ fn build(path: &Path, flag: &str) -> Result<Build, Error> {
 fn config(arguments: &DuelArgs) -> Result<Config, Error> {
     let named = arguments.config.as_deref().unwrap_or("duel");
     let mut config = Config::load(named)?;
-    duel::require_duel(&config, named)?;
     config.choose_backends(&arguments.backends)?;
+    duel::require_duel(&config, named)?;
     config.resolve_workers(environment::available_cores());
     Ok(config)
 }

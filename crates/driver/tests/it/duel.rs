@@ -147,12 +147,19 @@ fn what_cannot_be_compared_is_refused() {
     let duel = ["duel", "--base", DRIVER, "--head", DRIVER];
     let refused = |more: &[&str]| refused_by(&duel, more);
     let twice = scene.config(&CONFIG.replace("incarnations = 8", "incarnations = 2"));
+    let foreign = scene.path("foreign.toml");
+    let text = CONFIG.replace("\"threads\"", "\"threads\", \"foreign\"");
+    let runner = "[[runner]]\nname = \"foreign\"\ncommand = [\"true\"]\n";
+    fs::write(&foreign, text + runner).expect("the config is written");
+    let foreign = foreign.to_str().expect("a path of letters");
     for command in [&duel[..], &["selftest", "--duels", "1"]] {
         let refused = |config| refused_by(command, &["--config", config]);
         assert!(refused("start-methods").contains("starts and ends pools"));
         assert!(refused("limits").contains("it has no experiments"));
         let told = refused(&twice);
         assert!(told.contains("help: give it at least 3 `incarnations`"), "{told}");
+        let told = refused(foreign);
+        assert!(told.contains("a `[[runner]]` of the config") && told.contains("help: "), "{told}");
     }
     assert!(refused(&["--margin", "three"]).contains("a number of percent"));
     assert!(refused(&["--backends", "rajon"]).contains("rayon"));
