@@ -60,8 +60,9 @@ Exit codes:
   0    pass: everything that can be counted was, and no path executes more
        instructions than base by more than the margin
   1    regression: some path does
-  2    broken: what could be counted of base could not be of head, or nothing
-       could be and there is no base, or the command line is not usable
+  2    broken: what could be counted of base could not be of head, or is not
+       there, or nothing could be and there is no base, or the command line is
+       not usable
   3    inconclusive: valgrind is missing, or nothing can be compared with base";
 
 pub(super) const SELFTEST_HELP: &str = "\

@@ -37,7 +37,7 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     };
     let is_wanted = |name: &str| is_wanted(&arguments.paths, name);
     let counted = count(&valgrind, &head, is_wanted);
-    let base = base.map(|base| count_base(&valgrind, base, &counted));
+    let base = base.map(|base| count_base(&valgrind, base, &counted, is_wanted));
     let margin = arguments.margin / 100.0;
     let judged = instructions::judge(counted, base.as_deref(), margin);
     let names = [&arguments.base, &arguments.head];
@@ -57,11 +57,16 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     Ok(told.outcome.end())
 }
 
-/// The paths of head as far as base has them. A base that knows of none is a
-/// reason in the table, not an error: it is what it is.
-fn count_base(valgrind: &Valgrind, base: PathBuf, head: &[Counted]) -> Vec<Counted> {
+/// The paths of base that are wanted, whether head has them or not. A base that knows
+/// of none is a reason in the table, not an error: it is what it is.
+fn count_base(
+    valgrind: &Valgrind,
+    base: PathBuf,
+    head: &[Counted],
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<Counted> {
     match Build::ask(base) {
-        Ok(base) => count(valgrind, &base, |name| head.iter().any(|one| one.facts.name == name)),
+        Ok(base) => count(valgrind, &base, is_wanted),
         Err(why) => head
             .iter()
             .map(|one| Counted { facts: one.facts.clone(), count: Err(why.clone()) })

@@ -154,6 +154,26 @@ fn what_only_head_cannot_do_is_broken() {
 }
 
 #[test]
+fn what_only_base_has_is_broken_unless_it_is_not_wanted() {
+    let scene = Scene::new();
+    let path = r#"{"name":"kernel/cube","unit":"element","units":40000,"times":50}"#;
+    let gone = path.replace("cube", "roots");
+    let listing = |paths: &str| {
+        format!("#!/bin/sh\necho '{{\"instruction_set\":\"V3\",\"paths\":[{paths}]}}'\n")
+    };
+    let base = script(&scene.path("base"), &listing(&format!("{gone},{path}")));
+    let head = script(&scene.path("head"), &listing(path));
+    let compared = ["--base", &base, "--head", &head];
+    let end = count(&scene, Some(MADE_UP), &compared);
+    assert_eq!((end.code, verdict(&end, "kernel/roots")), (Some(2), "failed"), "{end:?}");
+    assert_eq!(verdict(&end, "kernel/cube"), "same");
+    assert!(end.stdout.contains("kernel/roots: head has no such path"), "{end:?}");
+    let end = count(&scene, Some(MADE_UP), &[&compared[..], &["--paths", "cube"]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(!end.stdout.contains("roots"), "{end:?}");
+}
+
+#[test]
 fn a_valgrind_that_can_count_neither_build_breaks_no_gate() {
     let scene = Scene::new();
     let mute = driver(&scene, "mute");
