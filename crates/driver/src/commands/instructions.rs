@@ -50,10 +50,10 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
         instruction_set: &head.inventory.instruction_set,
         outcome: instructions::outcome(&judged),
     };
+    // If either cannot be done, the other has kept the verdicts.
+    let written = arguments.out.as_ref().map_or(Ok(()), |folder| write(folder, &told));
     printing::print(&told.text()).map_err(Error::output)?;
-    if let Some(folder) = &arguments.out {
-        write(folder, &told)?;
-    }
+    written?;
     Ok(told.outcome.end())
 }
 

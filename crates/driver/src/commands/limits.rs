@@ -164,7 +164,8 @@ fn show(folder: &Folder, results: &Results) -> Result<(), Error> {
     let Results { seconds, rows } = results;
     let table = limits::table::terminal(rows, printing::width());
     let summary = limits::table::summary(rows, *seconds);
-    printing::print(&format!("{table}\n{summary}\n")).map_err(Error::output)?;
+    printing::print(&format!("{table}\n{summary}\n"))
+        .map_err(|cause| Error::output_of(folder.path(), cause))?;
     printing::note(&format!("report: {}", folder.path().join(MARKDOWN).display()));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Duels of two builds.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     os::unix::fs::PermissionsExt,
     thread,
     time::{Duration, Instant},
@@ -179,6 +179,29 @@ fn an_interrupted_duel_shows_nothing_and_leaves_nothing() {
     let end = end_of(driver);
     assert_eq!((end.code, &*end.stdout), (Some(130), ""), "{end:?}");
     scene.is_left_by_all();
+}
+
+#[test]
+fn a_duel_that_cannot_be_printed_is_written_down_all_the_same() {
+    let scene = Scene::new();
+    let config = scene.config(CONFIG);
+    let arguments = ["duel", "--base", DRIVER, "--head", DRIVER, "--backends", "serial"];
+    let more = ["--config", &config, "--time-budget", "200ms", "--out", "here"];
+    let mut command = scene.command(&[&arguments[..], &more].concat());
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let end = end_of(command.stdout(full).spawn().expect("the driver starts"));
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("help: free some space, or send standard output"), "{end:?}");
+    assert!(told(&scene, "here")["cells"].is_array());
+}
+
+#[test]
+fn a_duel_that_cannot_be_written_down_is_printed_all_the_same() {
+    let scene = Scene::new();
+    let more = ["--backends", "serial", "--time-budget", "200ms", "--out", "test.toml"];
+    let end = duel(&scene, DRIVER, DRIVER, &more);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stdout.contains("serial × 1") && end.stderr.contains("test.toml"), "{end:?}");
 }
 
 #[test]

@@ -164,4 +164,9 @@ fn a_complete_sweep_is_only_redrawn_when_it_is_resumed() {
     assert_eq!(fs::read(scene.path("out/records.jsonl")).expect("records"), records);
     assert!(scene.path("out/index.html").exists());
     assert_eq!(scene.run(&["report", "out"]).code, Some(0));
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = scene.command(&["report", "out"]);
+    let end = end_of(command.stdout(full).spawn().expect("the driver starts"));
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("`out`") && end.stderr.contains("`driver report DIR`"), "{end:?}");
 }
