@@ -1,11 +1,32 @@
 //! What `--help` says below the arguments.
 
-pub(super) const EXIT_CODES: &str = "\
-Exit codes:
+/// The exit codes of what measures, and what an interrupt leaves.
+macro_rules! exit_codes {
+    ($left:literal) => {
+        concat!(
+            "Exit codes:
   0    everything was measured
   1    something failed; the rest was measured all the same
   2    the command line or the config is not usable; nothing was measured
-  130  interrupted; what was measured is saved and can be resumed";
+  130  interrupted",
+            $left
+        )
+    };
+}
+
+pub(super) const EXIT_CODES: &str = exit_codes!("");
+
+pub(super) const SWEEP_HELP: &str = exit_codes!(
+    "; what was measured is saved, and `--resume` goes on with it,
+       if it is no sweep of limits"
+);
+
+pub(super) const REPORT_HELP: &str = "\
+Exit codes:
+  0    it was drawn, and everything in it was measured
+  1    it was drawn, and something in it had failed
+  2    the folder is no sweep's or cannot be written, or the command line is not
+       usable";
 
 pub(super) const COMPARE_HELP: &str = "\
 Examples:

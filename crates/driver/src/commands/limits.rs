@@ -88,8 +88,12 @@ pub(super) fn execute(
         results.seconds = begun.elapsed().as_secs_f64();
         write(&folder, &results)?;
     }
-    show(&folder, &results)?;
+    // What has no rows was not written.
+    if !results.rows.is_empty() {
+        show(&folder, &results)?;
+    }
     if interrupt.check().is_err() {
+        printing::note(&format!("interrupted after {} figures", results.rows.len()));
         return Ok(End::Interrupted);
     }
     if place.is_latest {
