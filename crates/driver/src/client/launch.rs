@@ -102,11 +102,22 @@ fn start_as(
     let workers = workers_variable(configuration.workers);
     command.args(["--workers", &workers.1]).env(workers.0, &workers.1);
     Process::start(&mut command).map_err(|cause| {
-        let problem = format!(
-            "{configuration}: its runner cannot be started: {cause}\nhelp: free some memory or raise the limit on processes (ulimit -u)"
-        );
+        let help = help_of_starting(&cause);
+        let problem =
+            format!("{configuration}: its runner cannot be started: {cause}\nhelp: {help}");
         Trouble::failed(FailureKind::System, Phase::Launch, problem)
     })
+}
+
+/// Whether it is the machine or the program that is in the way.
+fn help_of_starting(cause: &io::Error) -> &'static str {
+    match cause.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN | Errno::ENOMEM) => {
+            "free some memory or raise the limit on processes (ulimit -u)"
+        }
+        Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit on open files (ulimit -n)",
+        _ => "see that its program is there, for this machine, and that you may execute it",
+    }
 }
 
 /// Starts the process that measures the figure of the limits called `name`;

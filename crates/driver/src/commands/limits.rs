@@ -21,7 +21,7 @@ use crate::{
     measure::validity::Span,
     outcome::End,
     printing,
-    storage::{self, Folder},
+    storage::{self, Folder, StorageError},
 };
 
 const JSON: &str = "limits.json";
@@ -110,7 +110,7 @@ pub(super) fn execute(
 pub(super) fn redraw(folder: &Folder) -> Result<End, Error> {
     let text = folder.text(JSON)?;
     let results: Results = serde_json::from_str(&text)
-        .map_err(|error| Error::reading(&folder.path().join(JSON), error.into()))?;
+        .map_err(|error| StorageError::damaged(&folder.path().join(JSON), error))?;
     write(folder, &results)?;
     show(folder, &results)?;
     Ok(end_of(&results))

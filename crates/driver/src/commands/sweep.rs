@@ -102,7 +102,7 @@ impl Sweep {
             help: "name the folder of an interrupted sweep, e.g. one in `reports/`",
         })?;
         let folder = Folder::existing(&path);
-        let mut config = Config::read(&folder.config_path())?;
+        let mut config = Config::kept_in(&folder)?;
         if config.limits.is_some() {
             return Err(no_resumption(&path));
         }

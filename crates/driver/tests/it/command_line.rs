@@ -101,7 +101,10 @@ fn a_folder_that_no_sweep_wrote_cannot_be_redrawn() {
     let scene = Scene::new();
     let end = scene.run(&["report", "nowhere"]);
     assert_eq!(end.code, Some(2));
-    assert!(end.stderr.contains("nowhere") && end.stderr.contains("help:"), "{end:?}");
+    let help = "help: name a folder that `driver sweep` wrote";
+    assert!(end.stderr.contains("nowhere") && end.stderr.contains(help), "{end:?}");
+    let end = scene.run(&["sweep", "--resume", "."]);
+    assert!(end.stderr.contains("config.toml") && end.stderr.contains(help), "{end:?}");
 }
 
 #[test]

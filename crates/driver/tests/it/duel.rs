@@ -133,6 +133,12 @@ fn a_program_that_is_no_driver_breaks_the_duel_and_is_named() {
     let end = duel(&scene, "/no/such/driver", DRIVER, &[]);
     assert_eq!(end.code, Some(2), "{end:?}");
     assert!(end.stderr.contains("`--base /no/such/driver`") && end.stderr.contains("help: "));
+    let text = scene.config(CONFIG);
+    for (head, why) in [("/usr", "it is no file"), (&text, "it cannot be executed")] {
+        let end = duel(&scene, DRIVER, head, &[]);
+        assert_eq!((end.code, &*end.stdout), (Some(2), ""), "{end:?}");
+        assert!(end.stderr.contains(&format!("`--head {head}`: {why}\nhelp: ")), "{end:?}");
+    }
     scene.is_left_by_all();
 }
 

@@ -48,6 +48,9 @@ fn a_figure_is_a_row_of_the_table_with_every_sample_kept() {
     scene.is_left_by_all();
     let again = scene.run(&["report", "here"]);
     assert_eq!((again.code, again.stdout), (Some(0), end.stdout));
+    fs::write(scene.path("here/limits.json"), "{").expect("damaged");
+    let end = scene.run(&["report", "here"]);
+    assert!(end.stderr.contains("help: name a folder that `driver sweep` wrote"), "{end:?}");
 }
 
 #[test]
