@@ -5,6 +5,7 @@
 
 mod events;
 pub(crate) mod figure;
+pub(crate) mod inventory;
 mod last_words;
 pub(crate) mod launch;
 mod tally;

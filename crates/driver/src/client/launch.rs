@@ -53,18 +53,20 @@ pub(crate) fn launch(
     placement: Placement,
     external: &[ExternalRunner],
 ) -> Result<Process, Trouble> {
-    let parent = std::process::id().to_string();
-    let mut command = this_again();
     let mine = external.iter().find(|runner| runner.strategy() == configuration.strategy);
-    match mine {
+    let command = match mine {
         Some(runner) => {
-            command.args(["exec", "--parent", &parent, "--"]).args(&runner.command);
+            let mut command = warden();
+            command.args(&runner.command);
+            command
         }
         None => {
-            command.args(["runner", "--parent", &parent, "--backend"]);
+            let mut command = this_again();
+            command.args(["runner", "--parent", &std::process::id().to_string(), "--backend"]);
             command.arg(&configuration.strategy.backend);
+            command
         }
-    }
+    };
     start_as(command, configuration, placement)
 }
 
@@ -134,6 +136,24 @@ pub(super) fn launch_figure(name: &str, terms: &Terms) -> io::Result<Process> {
         command.arg("--python-script").arg(script);
     }
     Process::start(&mut command)
+}
+
+/// Starts `program` to list its paths. It may be anything, so a warden is between.
+///
+/// # Errors
+///
+/// If the warden cannot be started. It says so itself if `program` cannot.
+pub(super) fn launch_inventory(program: &Path) -> io::Result<Process> {
+    let mut command = warden();
+    command.arg(program).arg("paths");
+    Process::start(&mut command)
+}
+
+/// This program, to run the command whose words are to follow and end with this process.
+fn warden() -> Command {
+    let mut command = this_again();
+    command.args(["exec", "--parent", &std::process::id().to_string(), "--"]);
+    command
 }
 
 fn this_again() -> Command {

@@ -25,7 +25,7 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     };
     let base = arguments.base.as_deref().map(|path| driver_at(path, "--base")).transpose()?;
     let head = Build::ask(head).map_err(|why| {
-        Error::Argument(format!("head {why}\nhelp: name a newer driver with `--head`"))
+        Error::Argument(format!("head {why}\nhelp: name a driver like this one with `--head`"))
     })?;
     check_names(&arguments.paths, &head.inventory)?;
     let valgrind = match Valgrind::find() {

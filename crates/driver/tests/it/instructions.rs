@@ -144,6 +144,23 @@ fn a_base_that_knows_no_paths_is_a_row_and_no_crash() {
 }
 
 #[test]
+fn a_program_that_says_something_else_or_nothing_and_does_not_end_is_no_driver() {
+    let scene = Scene::new();
+    let flood = script(&scene.path("flood"), "#!/bin/sh\nwhile :; do echo y; done\n");
+    let end = count(&scene, Some(MADE_UP), &["--head", &flood]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("it said `y`; is it a driver?"), "{end:?}");
+    let endless = script(&scene.path("endless"), "#!/bin/sh\nexec /bin/sleep 60\n");
+    let end = count(&scene, Some(MADE_UP), &["--head", &endless]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("did not list its paths within 10s"), "{end:?}");
+    let torn = script(&scene.path("torn"), "#!/no/such/interpreter\n");
+    let end = count(&scene, Some(MADE_UP), &["--head", &torn]);
+    assert!(end.stderr.contains("cannot start `"), "{end:?}");
+    scene.is_left_by_all();
+}
+
+#[test]
 fn what_only_head_cannot_do_is_broken() {
     let scene = Scene::new();
     let (base, head) = (driver(&scene, "base"), driver(&scene, "broken"));
