@@ -7,9 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
-
-use crate::scene::{End, Scene, end_of, send};
+use crate::scene::{End, Scene, end_of, interrupt};
 
 const DRIVER: &str = env!("CARGO_BIN_EXE_driver");
 
@@ -181,7 +179,7 @@ fn an_interrupted_duel_shows_nothing_and_leaves_nothing() {
     while scene.processes().len() < 4 && begun.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(10));
     }
-    send(&driver, Signal::SIGINT);
+    interrupt(&driver);
     let end = end_of(driver);
     assert_eq!((end.code, &*end.stdout), (Some(130), ""), "{end:?}");
     scene.is_left_by_all();

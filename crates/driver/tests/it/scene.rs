@@ -141,6 +141,15 @@ fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Strin
     })
 }
 
+/// As Ctrl-C does; SIGTERM if these tests were started with that ignored, in the
+/// background of a script, for then drivers ignore it too.
+pub(crate) fn interrupt(child: &Child) {
+    let me = procfs::process::Process::myself().and_then(|me| me.status());
+    let ignored = me.map_or(0, |me| me.sigign);
+    let is_ignored = ignored >> (Signal::SIGINT as i32 - 1) & 1 == 1;
+    send(child, if is_ignored { Signal::SIGTERM } else { Signal::SIGINT });
+}
+
 pub(crate) fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id().cast_signed()), signal).expect("the driver is there");
 }
