@@ -13,8 +13,8 @@ use harness::{StartMethod, Workload};
 
 pub(crate) use children::{ExecArgs, LimitsRunnerArgs, LoadArgs, PathsArgs, RunnerArgs};
 use help::{
-    COMPARE_HELP, DOCTOR_HELP, DUEL_HELP, EXIT_CODES, HISTORY_HELP, INSTRUCTIONS_HELP,
-    SELFTEST_HELP,
+    COMPARE_HELP, DOCTOR_HELP, DUEL_HELP, EXIT_CODES, HISTORY_HELP, INSTRUCTIONS_HELP, REPORT_HELP,
+    SELFTEST_HELP, SWEEP_HELP,
 };
 
 use crate::config::{
@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Rounds are interleaved over all configurations, every answer is
     /// checked, and what fails is reported as a failure while the rest goes
     /// on. Ctrl-C saves what was measured; `--resume` goes on from there.
-    #[command(long_flag = "sweep", after_help = EXIT_CODES)]
+    #[command(long_flag = "sweep", after_help = SWEEP_HELP)]
     Sweep(SweepArgs),
     /// Prints the classic table: single against a pool of four.
     ///
@@ -74,7 +74,7 @@ pub(crate) enum Command {
     #[command(long_flag = "verify", after_help = EXIT_CODES)]
     Verify(VerifyArgs),
     /// Redraws tables, plots and page of a report folder from its records.
-    #[command(long_flag = "report", after_help = EXIT_CODES)]
+    #[command(long_flag = "report", after_help = REPORT_HELP)]
     Report(ReportArgs),
     /// Compares two report folders, cell by cell: weak, since unpaired.
     ///
@@ -203,6 +203,8 @@ pub(crate) struct SweepArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Goes on with an interrupted sweep: its config, its seed, its folder.
+    ///
+    /// A sweep of limits cannot be resumed.
     #[arg(long, value_name = "DIR")]
     pub(crate) resume: Option<PathBuf>,
 

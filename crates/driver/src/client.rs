@@ -6,6 +6,7 @@
 mod claim;
 mod events;
 pub(crate) mod figure;
+pub(crate) mod inventory;
 mod last_words;
 pub(crate) mod launch;
 mod tally;

@@ -31,8 +31,16 @@ pub(crate) enum Error {
 impl Error {
     /// Standard output could not be written.
     pub(crate) fn output(cause: io::Error) -> Self {
-        let help = "the results are in the report folder; `driver report DIR` prints them again";
+        let help = "free some space, or send standard output elsewhere";
         Self::System { what: "cannot write to standard output".to_owned(), cause, help }
+    }
+
+    /// Standard output could not be written; what it was to say is drawn from `folder`.
+    pub(crate) fn output_of(folder: &Path, cause: io::Error) -> Self {
+        let what =
+            format!("the report is in `{}`, but cannot be printed as well", folder.display());
+        let help = "send standard output elsewhere; `driver report DIR` prints the tables again";
+        Self::System { what, cause, help }
     }
 
     /// A file could not be read.

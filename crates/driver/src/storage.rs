@@ -43,4 +43,9 @@ impl StorageError {
         let help = "name a folder that `driver sweep` wrote, e.g. `reports/latest`";
         Self::new(format!("cannot read `{}`: {cause}", path.display()), help)
     }
+
+    /// A file of the folder is there, and not what it was.
+    pub(crate) fn damaged(path: &Path, cause: serde_json::Error) -> Self {
+        Self::reading(path, cause.into())
+    }
 }

@@ -1,11 +1,32 @@
 //! What `--help` says below the arguments.
 
-pub(super) const EXIT_CODES: &str = "\
-Exit codes:
+/// The exit codes of what measures, and what an interrupt leaves.
+macro_rules! exit_codes {
+    ($left:literal) => {
+        concat!(
+            "Exit codes:
   0    everything was measured
   1    something failed; the rest was measured all the same
   2    the command line or the config is not usable; nothing was measured
-  130  interrupted; what was measured is saved and can be resumed";
+  130  interrupted",
+            $left
+        )
+    };
+}
+
+pub(super) const EXIT_CODES: &str = exit_codes!("");
+
+pub(super) const SWEEP_HELP: &str = exit_codes!(
+    "; what was measured is saved, and `--resume` goes on with it,
+       if it is no sweep of limits"
+);
+
+pub(super) const REPORT_HELP: &str = "\
+Exit codes:
+  0    it was drawn, and everything in it was measured
+  1    it was drawn, and something in it had failed
+  2    the folder is no sweep's or cannot be written, or the command line is not
+       usable";
 
 pub(super) const COMPARE_HELP: &str = "\
 Examples:
@@ -60,8 +81,9 @@ Exit codes:
   0    pass: everything that can be counted was, and no path executes more
        instructions than base by more than the margin
   1    regression: some path does
-  2    broken: what could be counted of base could not be of head, or nothing
-       could be and there is no base, or the command line is not usable
+  2    broken: what could be counted of base could not be of head, or is not
+       there, or nothing could be and there is no base, or the command line is
+       not usable
   3    inconclusive: valgrind is missing, or nothing can be compared with base";
 
 pub(super) const SELFTEST_HELP: &str = "\

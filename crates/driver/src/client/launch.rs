@@ -53,18 +53,20 @@ pub(crate) fn launch(
     placement: Placement,
     external: &[ExternalRunner],
 ) -> Result<Process, Trouble> {
-    let parent = std::process::id().to_string();
-    let mut command = this_again();
     let mine = external.iter().find(|runner| runner.strategy() == configuration.strategy);
-    match mine {
+    let command = match mine {
         Some(runner) => {
-            command.args(["exec", "--parent", &parent, "--"]).args(&runner.command);
+            let mut command = warden();
+            command.args(&runner.command);
+            command
         }
         None => {
-            command.args(["runner", "--parent", &parent, "--backend"]);
+            let mut command = this_again();
+            command.args(["runner", "--parent", &std::process::id().to_string(), "--backend"]);
             command.arg(&configuration.strategy.backend);
+            command
         }
-    }
+    };
     start_as(command, configuration, placement)
 }
 
@@ -102,11 +104,22 @@ fn start_as(
     let workers = workers_variable(configuration.workers);
     command.args(["--workers", &workers.1]).env(workers.0, &workers.1);
     Process::start(&mut command).map_err(|cause| {
-        let problem = format!(
-            "{configuration}: its runner cannot be started: {cause}\nhelp: free some memory or raise the limit on processes (ulimit -u)"
-        );
+        let help = help_of_starting(&cause);
+        let problem =
+            format!("{configuration}: its runner cannot be started: {cause}\nhelp: {help}");
         Trouble::failed(FailureKind::System, Phase::Launch, problem)
     })
+}
+
+/// Whether it is the machine or the program that is in the way.
+fn help_of_starting(cause: &io::Error) -> &'static str {
+    match cause.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN | Errno::ENOMEM) => {
+            "free some memory or raise the limit on processes (ulimit -u)"
+        }
+        Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit on open files (ulimit -n)",
+        _ => "see that its program is there, for this machine, and that you may execute it",
+    }
 }
 
 /// Starts the process that measures the figure of the limits called `name`;
@@ -123,6 +136,24 @@ pub(super) fn launch_figure(name: &str, terms: &Terms) -> io::Result<Process> {
         command.arg("--python-script").arg(script);
     }
     Process::start(&mut command)
+}
+
+/// Starts `program` to list its paths. It may be anything, so a warden is between.
+///
+/// # Errors
+///
+/// If the warden cannot be started. It says so itself if `program` cannot.
+pub(super) fn launch_inventory(program: &Path) -> io::Result<Process> {
+    let mut command = warden();
+    command.arg(program).arg("paths");
+    Process::start(&mut command)
+}
+
+/// This program, to run the command whose words are to follow and end with this process.
+fn warden() -> Command {
+    let mut command = this_again();
+    command.args(["exec", "--parent", &std::process::id().to_string(), "--"]);
+    command
 }
 
 fn this_again() -> Command {

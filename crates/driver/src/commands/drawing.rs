@@ -35,7 +35,7 @@ pub(super) fn draw(folder: &Folder, data: &SweepData) -> Result<(), Error> {
     write(folder, data)?;
     let tables =
         report::terminal::render(&report::analyse(data), printing::width(), printing::color());
-    printing::print(&tables).map_err(Error::output)
+    printing::print(&tables).map_err(|cause| Error::output_of(folder.path(), cause))
 }
 
 /// Writes every file of the report.

@@ -41,10 +41,10 @@ pub(super) fn execute(arguments: &DuelArgs) -> Result<End, Error> {
         builds: names.each_ref().map(String::as_str),
         outcome: duel::outcome(&judged, terms.margin),
     };
+    // If either cannot be done, the other has kept the verdicts.
+    let written = arguments.out.as_ref().map_or(Ok(()), |folder| write(folder, &told));
     printing::print(&told.text()).map_err(Error::output)?;
-    if let Some(folder) = &arguments.out {
-        write(folder, &told)?;
-    }
+    written?;
     Ok(told.outcome.end())
 }
 
@@ -55,8 +55,8 @@ fn build(path: &Path, flag: &str) -> Result<Build, Error> {
 fn config(arguments: &DuelArgs) -> Result<Config, Error> {
     let named = arguments.config.as_deref().unwrap_or("duel");
     let mut config = Config::load(named)?;
-    duel::require_duel(&config, named)?;
     config.choose_backends(&arguments.backends)?;
+    duel::require_duel(&config, named)?;
     config.resolve_workers(environment::available_cores());
     Ok(config)
 }

@@ -1,7 +1,8 @@
 //! The files of a comparison of two builds: theirs, and those that tell of it.
 
 use std::{
-    fs,
+    fmt, fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,10 @@ use crate::{
     error::Error,
     trackers::{self, Figure},
 };
+
+/// The bits of a file's mode by which anybody may execute it. Whether this user may, the
+/// kernel says when it is started.
+const ANYBODY_EXECUTES: u32 = 0o111;
 
 /// What they say.
 pub(super) struct Files {
@@ -57,12 +62,19 @@ impl Files {
 ///
 /// # Errors
 ///
-/// If there is nothing.
+/// If there is nothing that could be executed.
 pub(super) fn driver_at(path: &Path, flag: &str) -> Result<PathBuf, Error> {
-    path.canonicalize().map_err(|cause| {
+    let refused = |why: &dyn fmt::Display| {
         Error::Argument(format!(
-            "`{flag} {}`: {cause}\nhelp: name a driver, e.g. `target/release/driver`",
+            "`{flag} {}`: {why}\nhelp: name a driver, e.g. `target/release/driver`",
             path.display()
         ))
-    })
+    };
+    let path = path.canonicalize().map_err(|cause| refused(&cause))?;
+    let facts = path.metadata().map_err(|cause| refused(&cause))?;
+    match (facts.is_file(), facts.permissions().mode() & ANYBODY_EXECUTES) {
+        (false, _) => Err(refused(&"it is no file")),
+        (true, 0) => Err(refused(&"it cannot be executed")),
+        _ => Ok(path),
+    }
 }

@@ -69,7 +69,7 @@ fn folder_in(root: &Path) -> Result<PathBuf, Error> {
 /// The sweep in `path`, or why it cannot be used.
 fn read(path: &Path, shown: &str) -> Result<Sweep, String> {
     let folder = Folder::existing(path);
-    let config = Config::read(&folder.config_path()).map_err(reason)?;
+    let config = Config::kept_in(&folder).map_err(reason)?;
     if config.limits.is_some() {
         return Err("it measures limits, which are no cells of a sweep".to_owned());
     }

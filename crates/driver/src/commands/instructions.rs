@@ -25,7 +25,7 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     };
     let base = arguments.base.as_deref().map(|path| driver_at(path, "--base")).transpose()?;
     let head = Build::ask(head).map_err(|why| {
-        Error::Argument(format!("head {why}\nhelp: name a newer driver with `--head`"))
+        Error::Argument(format!("head {why}\nhelp: name a driver like this one with `--head`"))
     })?;
     check_names(&arguments.paths, &head.inventory)?;
     let valgrind = match Valgrind::find() {
@@ -37,7 +37,7 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     };
     let is_wanted = |name: &str| is_wanted(&arguments.paths, name);
     let counted = count(&valgrind, &head, is_wanted);
-    let base = base.map(|base| count_base(&valgrind, base, &counted));
+    let base = base.map(|base| count_base(&valgrind, base, &counted, is_wanted));
     let margin = arguments.margin / 100.0;
     let judged = instructions::judge(counted, base.as_deref(), margin);
     let names = [&arguments.base, &arguments.head];
@@ -50,18 +50,23 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
         instruction_set: &head.inventory.instruction_set,
         outcome: instructions::outcome(&judged),
     };
+    // If either cannot be done, the other has kept the verdicts.
+    let written = arguments.out.as_ref().map_or(Ok(()), |folder| write(folder, &told));
     printing::print(&told.text()).map_err(Error::output)?;
-    if let Some(folder) = &arguments.out {
-        write(folder, &told)?;
-    }
+    written?;
     Ok(told.outcome.end())
 }
 
-/// The paths of head as far as base has them. A base that knows of none is a
-/// reason in the table, not an error: it is what it is.
-fn count_base(valgrind: &Valgrind, base: PathBuf, head: &[Counted]) -> Vec<Counted> {
+/// The paths of base that are wanted, whether head has them or not. A base that knows
+/// of none is a reason in the table, not an error: it is what it is.
+fn count_base(
+    valgrind: &Valgrind,
+    base: PathBuf,
+    head: &[Counted],
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<Counted> {
     match Build::ask(base) {
-        Ok(base) => count(valgrind, &base, |name| head.iter().any(|one| one.facts.name == name)),
+        Ok(base) => count(valgrind, &base, is_wanted),
         Err(why) => head
             .iter()
             .map(|one| Counted { facts: one.facts.clone(), count: Err(why.clone()) })

@@ -21,7 +21,7 @@ use crate::{
     measure::validity::Span,
     outcome::End,
     printing,
-    storage::{self, Folder},
+    storage::{self, Folder, StorageError},
 };
 
 const JSON: &str = "limits.json";
@@ -88,8 +88,12 @@ pub(super) fn execute(
         results.seconds = begun.elapsed().as_secs_f64();
         write(&folder, &results)?;
     }
-    show(&folder, &results)?;
+    // What has no rows was not written.
+    if !results.rows.is_empty() {
+        show(&folder, &results)?;
+    }
     if interrupt.check().is_err() {
+        printing::note(&format!("interrupted after {} figures", results.rows.len()));
         return Ok(End::Interrupted);
     }
     if place.is_latest {
@@ -106,7 +110,7 @@ pub(super) fn execute(
 pub(super) fn redraw(folder: &Folder) -> Result<End, Error> {
     let text = folder.text(JSON)?;
     let results: Results = serde_json::from_str(&text)
-        .map_err(|error| Error::reading(&folder.path().join(JSON), error.into()))?;
+        .map_err(|error| StorageError::damaged(&folder.path().join(JSON), error))?;
     write(folder, &results)?;
     show(folder, &results)?;
     Ok(end_of(&results))
@@ -164,7 +168,8 @@ fn show(folder: &Folder, results: &Results) -> Result<(), Error> {
     let Results { seconds, rows } = results;
     let table = limits::table::terminal(rows, printing::width());
     let summary = limits::table::summary(rows, *seconds);
-    printing::print(&format!("{table}\n{summary}\n")).map_err(Error::output)?;
+    printing::print(&format!("{table}\n{summary}\n"))
+        .map_err(|cause| Error::output_of(folder.path(), cause))?;
     printing::note(&format!("report: {}", folder.path().join(MARKDOWN).display()));
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
 /// If the folder is not a sweep's, or cannot be written.
 pub(super) fn execute(arguments: &ReportArgs) -> Result<End, Error> {
     let folder = Folder::existing(&arguments.folder);
-    let config = Config::read(&folder.config_path())?;
+    let config = Config::kept_in(&folder)?;
     if config.limits.is_some() {
         return limits::redraw(&folder);
     }

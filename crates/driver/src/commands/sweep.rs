@@ -102,8 +102,10 @@ impl Sweep {
             help: "name the folder of an interrupted sweep, e.g. one in `reports/`",
         })?;
         let folder = Folder::existing(&path);
-        let mut config = Config::read(&folder.config_path())?;
-        config.require_experiments(&path.display().to_string())?;
+        let mut config = Config::kept_in(&folder)?;
+        if config.limits.is_some() {
+            return Err(no_resumption(&path));
+        }
         config.time_budget = arguments.time_budget.unwrap_or(config.time_budget);
         let environment = folder.environment()?;
         warn_of_change(&environment, &environment::gather());
@@ -111,6 +113,15 @@ impl Sweep {
         let latest = path.parent().is_some_and(|parent| parent.ends_with("reports"));
         Ok(Self { config, environment, folder, journal, latest })
     }
+}
+
+/// Its figures are measured one after the other, so there is little to go on with.
+fn no_resumption(folder: &Path) -> Error {
+    let folder = folder.display();
+    Error::Argument(format!(
+        "cannot resume `{folder}`: it is a sweep of limits\n\
+         help: begin anew, e.g. `driver sweep --config {folder}/config.toml`"
+    ))
 }
 
 /// A sweep that was begun on another machine or with another build compares

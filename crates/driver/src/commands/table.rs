@@ -44,10 +44,12 @@ pub(super) fn execute(arguments: &TableArgs) -> Result<End, Error> {
     let records = journal.records().to_vec();
     let end = drawing::end_of(&records);
     let data = drawing::sweep_data(environment, &config, config.to_toml(), records);
+    // If either cannot be done, the other has kept the table.
+    let written = folder.as_ref().map_or(Ok(()), |folder| drawing::write(folder, &data));
     printing::print(&report::terminal::classic_table(&report::analyse(&data)))
         .map_err(Error::output)?;
+    written?;
     if let Some(folder) = folder {
-        drawing::write(&folder, &data)?;
         printing::note(&drawing::where_it_is(&folder));
     }
     Ok(end)

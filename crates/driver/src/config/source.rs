@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{Config, SHIPPED, suggest};
-use crate::{config::ConfigError, error::Error};
+use crate::{config::ConfigError, error::Error, storage::Folder};
 
 impl Config {
     /// The config that `--config` names: a shipped name or a file.
@@ -32,9 +32,22 @@ impl Config {
     /// # Errors
     ///
     /// If it cannot be read, or the config is wrong.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+    fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read_to_string(path).map_err(|cause| Error::reading(path, cause))?;
-        let mut config = Self::parse(&path.display().to_string(), &text)?;
+        Ok(Self::of_text(path, &text)?)
+    }
+
+    /// The config as run that `folder` has kept.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or the config is wrong.
+    pub(crate) fn kept_in(folder: &Folder) -> Result<Self, Error> {
+        Ok(Self::of_text(&folder.config_path(), &folder.config_text()?)?)
+    }
+
+    fn of_text(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::parse(&path.display().to_string(), text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for runner in &mut config.runners {
             anchor(&mut runner.command, folder);

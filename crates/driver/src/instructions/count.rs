@@ -2,7 +2,6 @@
 
 use std::{
     path::PathBuf,
-    process::{Command, Stdio},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -15,6 +14,7 @@ use super::{
     paths::{Facts, Inventory},
     valgrind::Total,
 };
+use crate::client::inventory;
 
 /// What counts of the same thing may differ by, as a share, to be one number: far
 /// below what anybody would gate on.
@@ -52,13 +52,7 @@ impl Build {
     ///
     /// If it does not know what that is: an older driver, or none.
     pub(crate) fn ask(program: PathBuf) -> Result<Self, String> {
-        let output = Command::new(&program).arg("paths").stdin(Stdio::null()).output();
-        let output = output.map_err(|error| format!("cannot be started: {error}"))?;
-        let inventory = serde_json::from_slice(&output.stdout);
-        match inventory {
-            Ok(inventory) if output.status.success() => Ok(Self { program, inventory }),
-            _ => Err("knows no paths to count: it is older than this command".to_owned()),
-        }
+        Ok(Self { inventory: inventory::ask(&program)?, program })
     }
 }
 

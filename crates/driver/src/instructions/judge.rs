@@ -28,21 +28,33 @@ pub(crate) enum Verdict {
     Varies,
     /// It cannot be counted here: of base neither, or not the same every time.
     NotCounted,
-    /// Base's is the same every time, and head's cannot be counted.
+    /// Base's is the same every time, and head's cannot be counted, or is not there.
     Lost,
     /// Base has no such path, or it could not be counted there.
     NoBase,
 }
 
 /// Each path of `head`, beside the one of `base` that counts the same, if there
-/// is a base; with a margin as a share.
-pub(crate) fn judge(head: Vec<Counted>, base: Option<&[Counted]>, margin: f64) -> Vec<Judged> {
+/// is a base, and then those that only base has; with a margin as a share.
+pub(crate) fn judge(mut head: Vec<Counted>, base: Option<&[Counted]>, margin: f64) -> Vec<Judged> {
+    let missing = missing(&head, base.unwrap_or_default());
+    head.extend(missing);
     let judge_one = |head: Counted| {
         let base = base.map(|base| base_of(&head, base));
         let verdict = verdict(&head, base.as_ref(), margin);
         Judged { head, base, verdict }
     };
     head.into_iter().map(judge_one).collect()
+}
+
+/// The paths of `base` that head does not have by any unit.
+fn missing(head: &[Counted], base: &[Counted]) -> Vec<Counted> {
+    let is_missing = |one: &&Counted| head.iter().all(|known| known.facts.name != one.facts.name);
+    let told = |one: &Counted| Counted {
+        facts: one.facts.clone(),
+        count: Err("head has no such path".to_owned()),
+    };
+    base.iter().filter(is_missing).map(told).collect()
 }
 
 fn base_of(head: &Counted, base: &[Counted]) -> Result<Count, String> {
@@ -174,6 +186,21 @@ mod tests {
         assert_eq!((known, outcome), (vec![Verdict::Same, Verdict::NoBase], Outcome::Pass));
         assert_eq!(verdicts(&head, Some(&[])).1, Outcome::Inconclusive);
         assert_eq!(verdicts(&head, None).1, Outcome::Pass);
+    }
+
+    #[test]
+    fn what_only_base_has_is_a_row_and_lost_if_it_could_be_counted_there() {
+        let head = [counted("a", Some((100.0, STEADY)))];
+        let with = |count| [head[0].clone(), counted("gone", count)];
+        for (count, verdict, outcome) in [
+            (Some((1.0, STEADY)), Verdict::Lost, Outcome::Broken),
+            (Some((1.0, false)), Verdict::NotCounted, Outcome::Pass),
+            (None, Verdict::NotCounted, Outcome::Pass),
+        ] {
+            let judged = judge(head.to_vec(), Some(&with(count)), 0.01);
+            assert_eq!((judged[1].verdict, super::outcome(&judged)), (verdict, outcome));
+            assert_eq!(judged[1].reason().as_deref(), Some("head has no such path"));
+        }
     }
 
     #[test]

@@ -163,7 +163,10 @@ impl Told<'_> {
                 "inconclusive: there is nothing that can be compared".to_owned()
             }
             Outcome::Inconclusive => "inconclusive: no count is the same every time".to_owned(),
-            Outcome::Broken => "broken: head cannot be counted".to_owned(),
+            Outcome::Broken => match count(Verdict::Lost) {
+                0 => "broken: head cannot be counted".to_owned(),
+                lost => format!("broken: head has lost {lost} of base's counts"),
+            },
         }
     }
 }

@@ -21,6 +21,22 @@ fn the_long_help_documents_the_exit_codes_and_hides_what_is_not_for_users() {
 }
 
 #[test]
+fn only_a_sweep_promises_that_it_can_be_resumed() {
+    for (command, promises) in [
+        (&["sweep", "--help"][..], true),
+        (&["--help"], false),
+        (&["table", "--help"], false),
+        (&["verify", "--help"], false),
+        (&["report", "--help"], false),
+    ] {
+        let end = Scene::new().run(command);
+        let codes = end.stdout.split("Exit codes:").nth(1).expect("exit codes");
+        assert_eq!(codes.contains("--resume"), promises, "{command:?}: {codes}");
+        assert!(codes.lines().all(|line| line.chars().count() <= 80), "{codes}");
+    }
+}
+
+#[test]
 fn an_unknown_flag_is_a_usage_error_with_a_suggestion() {
     let end = Scene::new().run(&["--sweep", "--bakends", "rayon"]);
     assert_eq!(end.code, Some(2));
@@ -85,7 +101,10 @@ fn a_folder_that_no_sweep_wrote_cannot_be_redrawn() {
     let scene = Scene::new();
     let end = scene.run(&["report", "nowhere"]);
     assert_eq!(end.code, Some(2));
-    assert!(end.stderr.contains("nowhere") && end.stderr.contains("help:"), "{end:?}");
+    let help = "help: name a folder that `driver sweep` wrote";
+    assert!(end.stderr.contains("nowhere") && end.stderr.contains(help), "{end:?}");
+    let end = scene.run(&["sweep", "--resume", "."]);
+    assert!(end.stderr.contains("config.toml") && end.stderr.contains(help), "{end:?}");
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! Duels of two builds.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     os::unix::fs::PermissionsExt,
     thread,
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
-
-use crate::scene::{End, Scene, end_of, send};
+use crate::scene::{End, Scene, end_of, interrupt};
 
 const DRIVER: &str = env!("CARGO_BIN_EXE_driver");
 
@@ -133,6 +131,12 @@ fn a_program_that_is_no_driver_breaks_the_duel_and_is_named() {
     let end = duel(&scene, "/no/such/driver", DRIVER, &[]);
     assert_eq!(end.code, Some(2), "{end:?}");
     assert!(end.stderr.contains("`--base /no/such/driver`") && end.stderr.contains("help: "));
+    let text = scene.config(CONFIG);
+    for (head, why) in [("/usr", "it is no file"), (&text, "it cannot be executed")] {
+        let end = duel(&scene, DRIVER, head, &[]);
+        assert_eq!((end.code, &*end.stdout), (Some(2), ""), "{end:?}");
+        assert!(end.stderr.contains(&format!("`--head {head}`: {why}\nhelp: ")), "{end:?}");
+    }
     scene.is_left_by_all();
 }
 
@@ -164,12 +168,19 @@ fn what_cannot_be_compared_is_refused() {
     let duel = ["duel", "--base", DRIVER, "--head", DRIVER];
     let refused = |more: &[&str]| refused_by(&duel, more);
     let twice = scene.config(&CONFIG.replace("incarnations = 8", "incarnations = 2"));
+    let foreign = scene.path("foreign.toml");
+    let text = CONFIG.replace("\"threads\"", "\"threads\", \"foreign\"");
+    let runner = "[[runner]]\nname = \"foreign\"\ncommand = [\"true\"]\n";
+    fs::write(&foreign, text + runner).expect("the config is written");
+    let foreign = foreign.to_str().expect("a path of letters");
     for command in [&duel[..], &["selftest", "--duels", "1"]] {
         let refused = |config| refused_by(command, &["--config", config]);
         assert!(refused("start-methods").contains("starts and ends pools"));
         assert!(refused("limits").contains("it has no experiments"));
         let told = refused(&twice);
         assert!(told.contains("help: give it at least 3 `incarnations`"), "{told}");
+        let told = refused(foreign);
+        assert!(told.contains("a `[[runner]]` of the config") && told.contains("help: "), "{told}");
     }
     assert!(refused(&["--margin", "three"]).contains("a number of percent"));
     assert!(refused(&["--backends", "rajon"]).contains("rayon"));
@@ -185,10 +196,33 @@ fn an_interrupted_duel_shows_nothing_and_leaves_nothing() {
     while scene.processes().len() < 4 && begun.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(10));
     }
-    send(&driver, Signal::SIGINT);
+    interrupt(&driver);
     let end = end_of(driver);
     assert_eq!((end.code, &*end.stdout), (Some(130), ""), "{end:?}");
     scene.is_left_by_all();
+}
+
+#[test]
+fn a_duel_that_cannot_be_printed_is_written_down_all_the_same() {
+    let scene = Scene::new();
+    let config = scene.config(CONFIG);
+    let arguments = ["duel", "--base", DRIVER, "--head", DRIVER, "--backends", "serial"];
+    let more = ["--config", &config, "--time-budget", "200ms", "--out", "here"];
+    let mut command = scene.command(&[&arguments[..], &more].concat());
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let end = end_of(command.stdout(full).spawn().expect("the driver starts"));
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("help: free some space, or send standard output"), "{end:?}");
+    assert!(told(&scene, "here")["cells"].is_array());
+}
+
+#[test]
+fn a_duel_that_cannot_be_written_down_is_printed_all_the_same() {
+    let scene = Scene::new();
+    let more = ["--backends", "serial", "--time-budget", "200ms", "--out", "test.toml"];
+    let end = duel(&scene, DRIVER, DRIVER, &more);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stdout.contains("serial × 1") && end.stderr.contains("test.toml"), "{end:?}");
 }
 
 #[test]

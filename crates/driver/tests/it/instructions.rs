@@ -144,6 +144,23 @@ fn a_base_that_knows_no_paths_is_a_row_and_no_crash() {
 }
 
 #[test]
+fn a_program_that_says_something_else_or_nothing_and_does_not_end_is_no_driver() {
+    let scene = Scene::new();
+    let flood = script(&scene.path("flood"), "#!/bin/sh\nwhile :; do echo y; done\n");
+    let end = count(&scene, Some(MADE_UP), &["--head", &flood]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("it said `y`; is it a driver?"), "{end:?}");
+    let endless = script(&scene.path("endless"), "#!/bin/sh\nexec /bin/sleep 60\n");
+    let end = count(&scene, Some(MADE_UP), &["--head", &endless]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("did not list its paths within 10s"), "{end:?}");
+    let torn = script(&scene.path("torn"), "#!/no/such/interpreter\n");
+    let end = count(&scene, Some(MADE_UP), &["--head", &torn]);
+    assert!(end.stderr.contains("cannot start `"), "{end:?}");
+    scene.is_left_by_all();
+}
+
+#[test]
 fn what_only_head_cannot_do_is_broken() {
     let scene = Scene::new();
     let (base, head) = (driver(&scene, "base"), driver(&scene, "broken"));
@@ -151,6 +168,26 @@ fn what_only_head_cannot_do_is_broken() {
     assert_eq!(end.code, Some(2), "{end:?}");
     assert_eq!(verdict(&end, "kernel/square"), "failed");
     assert!(end.stdout.contains("kernel/square: it fell"), "{}", end.stdout);
+}
+
+#[test]
+fn what_only_base_has_is_broken_unless_it_is_not_wanted() {
+    let scene = Scene::new();
+    let path = r#"{"name":"kernel/cube","unit":"element","units":40000,"times":50}"#;
+    let gone = path.replace("cube", "roots");
+    let listing = |paths: &str| {
+        format!("#!/bin/sh\necho '{{\"instruction_set\":\"V3\",\"paths\":[{paths}]}}'\n")
+    };
+    let base = script(&scene.path("base"), &listing(&format!("{gone},{path}")));
+    let head = script(&scene.path("head"), &listing(path));
+    let compared = ["--base", &base, "--head", &head];
+    let end = count(&scene, Some(MADE_UP), &compared);
+    assert_eq!((end.code, verdict(&end, "kernel/roots")), (Some(2), "failed"), "{end:?}");
+    assert_eq!(verdict(&end, "kernel/cube"), "same");
+    assert!(end.stdout.contains("kernel/roots: head has no such path"), "{end:?}");
+    let end = count(&scene, Some(MADE_UP), &[&compared[..], &["--paths", "cube"]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(!end.stdout.contains("roots"), "{end:?}");
 }
 
 #[test]

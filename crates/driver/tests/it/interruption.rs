@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     fake_runner,
-    scene::{Scene, end_of, rounds, send, wait_for_rounds},
+    scene::{Scene, end_of, interrupt, rounds, send, wait_for_rounds},
 };
 
 /// Rounds for as long as there is time, with processes of every sort: threads,
@@ -57,12 +57,31 @@ fn resume(scene: &Scene) {
 fn ctrl_c_saves_the_rounds_ends_every_child_and_says_how_to_resume() {
     let scene = Scene::new();
     let child = begin(&scene);
-    send(&child, Signal::SIGINT);
+    interrupt(&child);
     let end = end_of(child);
     assert_eq!(end.code, Some(130), "{end:?}");
     assert!(end.stderr.contains("rounds are saved") && end.stderr.contains("--resume"), "{end:?}");
     scene.is_left_by_all();
     resume(&scene);
+}
+
+#[test]
+fn signals_that_were_ignored_from_the_start_do_not_end_a_sweep() {
+    let scene = Scene::new();
+    let config = config(&scene);
+    let driver = scene.command(&["sweep", "--config", &config, "--out", "out"]);
+    let mut command = scene.program("/bin/sh");
+    command.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]);
+    command.arg(driver.get_program()).args(driver.get_args());
+    let child = command.spawn().expect("the driver starts");
+    let out = scene.path("out");
+    wait_for_rounds(&out, 3);
+    [Signal::SIGHUP, Signal::SIGINT].into_iter().for_each(|signal| send(&child, signal));
+    wait_for_rounds(&out, rounds(&out).len() + 3);
+    send(&child, Signal::SIGTERM);
+    let end = end_of(child);
+    assert_eq!(end.code, Some(130), "{end:?}");
+    scene.is_left_by_all();
 }
 
 #[test]
@@ -183,4 +202,9 @@ fn a_complete_sweep_is_only_redrawn_when_it_is_resumed() {
     assert_eq!(fs::read(scene.path("out/records.jsonl")).expect("records"), records);
     assert!(scene.path("out/index.html").exists());
     assert_eq!(scene.run(&["report", "out"]).code, Some(0));
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = scene.command(&["report", "out"]);
+    let end = end_of(command.stdout(full).spawn().expect("the driver starts"));
+    assert_eq!(end.code, Some(2), "{end:?}");
+    assert!(end.stderr.contains("`out`") && end.stderr.contains("`driver report DIR`"), "{end:?}");
 }

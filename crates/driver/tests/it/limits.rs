@@ -1,8 +1,13 @@
 //! A config with `[limits]`: figures against goals.
 
-use std::fs;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
-use crate::scene::Scene;
+use nix::sys::signal::Signal;
+
+use crate::scene::{Scene, end_of, send};
 
 fn config(limits: &str) -> String {
     format!("question = \"How near?\"\ntime_budget = \"1s\"\ndeadline = \"60s\"\n{limits}\n")
@@ -43,6 +48,9 @@ fn a_figure_is_a_row_of_the_table_with_every_sample_kept() {
     scene.is_left_by_all();
     let again = scene.run(&["report", "here"]);
     assert_eq!((again.code, again.stdout), (Some(0), end.stdout));
+    fs::write(scene.path("here/limits.json"), "{").expect("damaged");
+    let end = scene.run(&["report", "here"]);
+    assert!(end.stderr.contains("help: name a folder that `driver sweep` wrote"), "{end:?}");
 }
 
 #[test]
@@ -88,6 +96,32 @@ fn a_quick_sweep_of_another_config_is_refused() {
         &["--quick"],
     );
     assert!(said.contains("--quick") && said.contains("--time-budget"), "{said}");
+}
+
+#[test]
+fn an_interrupted_sweep_of_limits_is_begun_anew_and_names_no_file_that_is_not_there() {
+    let scene = Scene::new();
+    let text = config("[limits]\nfigures = [\"kernel-sum\", \"kernel-cube\"]");
+    let file = scene.config(&text.replace("\"1s\"", "\"60s\""));
+    let mut command = scene.command(&["sweep", "--config", &file, "--out", "here"]);
+    let child = command.spawn().expect("the driver starts");
+    // Behind that file, one process more is that of the first figure.
+    let file = scene.path("here/limits_python.py");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !(file.exists() && scene.processes().len() > 1) && Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
+    send(&child, Signal::SIGTERM);
+    let end = end_of(child);
+    assert_eq!((end.code, &*end.stdout), (Some(130), ""), "{end:?}");
+    assert!(end.stderr.contains("interrupted after 0 figures"), "{end:?}");
+    assert!(!end.stderr.contains("limits.md"), "{end:?}");
+    scene.is_left_by_all();
+    let end = scene.run(&["sweep", "--resume", "here"]);
+    assert_eq!(end.code, Some(2), "{end:?}");
+    for part in ["it is a sweep of limits", "help: begin anew", "here/config.toml`"] {
+        assert!(end.stderr.contains(part), "{part}: {end:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A folder of its own for each test, and a driver that cannot hang it.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -89,6 +90,14 @@ impl Scene {
         end_of(self.command(arguments).spawn().expect("the driver starts"))
     }
 
+    /// Another program, in this folder, whose processes this test will find.
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env(MARK, &self.mark);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// Processes that this test caused and that are still there.
     pub(crate) fn processes(&self) -> Vec<String> {
         let wanted = format!("{MARK}={}", self.mark);
@@ -148,6 +157,15 @@ fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Strin
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+/// As Ctrl-C does; SIGTERM if these tests were started with that ignored, in the
+/// background of a script, for then drivers ignore it too.
+pub(crate) fn interrupt(child: &Child) {
+    let me = procfs::process::Process::myself().and_then(|me| me.status());
+    let ignored = me.map_or(0, |me| me.sigign);
+    let is_ignored = ignored >> (Signal::SIGINT as i32 - 1) & 1 == 1;
+    send(child, if is_ignored { Signal::SIGTERM } else { Signal::SIGINT });
 }
 
 pub(crate) fn send(child: &Child, signal: Signal) {
