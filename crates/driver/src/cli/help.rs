@@ -18,7 +18,7 @@ pub(super) const EXIT_CODES: &str = exit_codes!("");
 
 pub(super) const SWEEP_HELP: &str = exit_codes!(
     "; what was measured is saved, and `--resume` goes on with it,
-       if it is no sweep of limits"
+       unless it is a sweep of limits"
 );
 
 pub(super) const REPORT_HELP: &str = "\

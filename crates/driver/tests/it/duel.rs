@@ -60,9 +60,9 @@ fn a_build_that_does_several_times_the_work_is_a_regression_in_every_form() {
     let serial = cells.iter().find(|cell| cell["cell"].to_string().contains("serial"));
     let serial = serial.expect("serial is a cell");
     assert_eq!(serial["verdict"], "slower");
-    // Eight times the work on top of it.
+    // Eight times the work on top of it; who takes longer is interrupted more, too.
     let ratio = serial["ratio"].as_f64().expect("a ratio");
-    assert!((4.0..18.0).contains(&ratio), "{ratio}");
+    assert!((4.0..40.0).contains(&ratio), "{ratio}");
     assert!(read("summary.md").contains("## Duel: regression"));
     assert!(read("annotations.txt").starts_with("::error title=duel::"));
     let bencher: serde_json::Value = serde_json::from_str(&read("bencher.json")).expect("JSON");
