@@ -162,10 +162,8 @@ fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Strin
 /// As Ctrl-C does; SIGTERM if these tests were started with that ignored, in the
 /// background of a script, for then drivers ignore it too.
 pub(crate) fn interrupt(child: &Child) {
-    let me = procfs::process::Process::myself().and_then(|me| me.status());
-    let ignored = me.map_or(0, |me| me.sigign);
-    let is_ignored = ignored >> (Signal::SIGINT as i32 - 1) & 1 == 1;
-    send(child, if is_ignored { Signal::SIGTERM } else { Signal::SIGINT });
+    let signal = Signal::SIGINT;
+    send(child, if is_ignored(signal) { Signal::SIGTERM } else { signal });
 }
 
 pub(crate) fn send(child: &Child, signal: Signal) {
@@ -217,4 +215,10 @@ pub(crate) fn failures(folder: &Path) -> Vec<String> {
     let mut failed: Vec<String> = failed.collect();
     failed.sort();
     failed
+}
+
+/// Whether these tests, and so what they start, were started with it ignored.
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    let me = procfs::process::Process::myself().and_then(|me| me.status());
+    me.map_or(0, |me| me.sigign) >> (signal as i32 - 1) & 1 == 1
 }
