@@ -6,9 +6,7 @@ use super::files::{Files, driver_at};
 use crate::{
     cli::InstructionsArgs,
     error::Error,
-    instructions::{
-        self, Build, Counted, INSTALL, Valgrind, count, paths::Inventory, telling::Told,
-    },
+    instructions::{self, Build, Counted, INSTALL, Valgrind, count, telling::Told},
     outcome::End,
     printing,
 };
@@ -27,7 +25,9 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
     let head = Build::ask(head).map_err(|why| {
         Error::Argument(format!("head {why}\nhelp: name a driver like this one with `--head`"))
     })?;
-    check_names(&arguments.paths, &head.inventory)?;
+    let base = base.map(Build::ask);
+    let of_base = base.as_ref().and_then(|base| base.as_ref().ok());
+    check_names(&arguments.paths, [Some(&head), of_base])?;
     let valgrind = match Valgrind::find() {
         Ok(valgrind) => valgrind,
         Err(why) => {
@@ -61,11 +61,11 @@ pub(super) fn execute(arguments: &InstructionsArgs) -> Result<End, Error> {
 /// of none is a reason in the table, not an error: it is what it is.
 fn count_base(
     valgrind: &Valgrind,
-    base: PathBuf,
+    base: Result<Build, String>,
     head: &[Counted],
     is_wanted: impl Fn(&str) -> bool,
 ) -> Vec<Counted> {
-    match Build::ask(base) {
+    match base {
         Ok(base) => count(valgrind, &base, is_wanted),
         Err(why) => head
             .iter()
@@ -88,10 +88,16 @@ fn is_wanted(wanted: &[String], name: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()))
 }
 
-/// Each of `wanted` must be in the name of a path of the build that is counted, which
-/// may be older or newer than this one.
-fn check_names(wanted: &[String], counted: &Inventory) -> Result<(), Error> {
-    let names: Vec<&str> = counted.paths.iter().map(|facts| &*facts.name).collect();
+/// Each of `wanted` must be in the name of a path of a build that is counted, which may
+/// be older or newer than this one.
+fn check_names(wanted: &[String], counted: [Option<&Build>; 2]) -> Result<(), Error> {
+    let paths = counted.into_iter().flatten().flat_map(|build| &build.inventory.paths);
+    let mut names: Vec<&str> = Vec::new();
+    for name in paths.map(|facts| &*facts.name) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let is_unknown = |part: &&String| !names.iter().any(|name| name.contains(part.as_str()));
     match wanted.iter().find(is_unknown) {
         None => Ok(()),

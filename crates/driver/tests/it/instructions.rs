@@ -188,6 +188,8 @@ fn what_only_base_has_is_broken_unless_it_is_not_wanted() {
     let end = count(&scene, Some(MADE_UP), &[&compared[..], &["--paths", "cube"]].concat());
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(!end.stdout.contains("roots"), "{end:?}");
+    let end = count(&scene, Some(MADE_UP), &[&compared[..], &["--paths", "roots"]].concat());
+    assert_eq!((end.code, verdict(&end, "kernel/roots")), (Some(2), "failed"), "{end:?}");
 }
 
 #[test]

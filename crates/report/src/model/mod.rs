@@ -150,12 +150,16 @@ impl Report {
 }
 
 impl Experiment {
-    /// The largest of the jobs of `workload`; `None` if there is no such block.
+    /// The largest of the jobs of `workload` of which there is any speed-up.
     #[must_use]
     pub fn largest_job(&self, workload: Workload) -> Option<Job> {
-        let jobs = self.blocks.iter().map(|block| block.job);
-        let of_workload = jobs.filter(|job| job.workload == workload);
-        of_workload.max_by_key(|job| job.tasks.saturating_mul(job.task_size))
+        let has_speed_up = |cell: &Cell| {
+            let speed_up = cell.figures().and_then(|figures| figures.speed_up);
+            speed_up.is_some() && !cell.configuration.strategy.is_serial()
+        };
+        let blocks = self.blocks.iter().filter(|block| block.job.workload == workload);
+        let told = blocks.filter(|block| block.cells.iter().any(has_speed_up));
+        told.map(|block| block.job).max_by_key(|job| job.tasks.saturating_mul(job.task_size))
     }
 }
 

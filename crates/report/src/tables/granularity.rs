@@ -27,7 +27,8 @@ fn findings(experiment: &Experiment, workload: harness::Workload, blocks: &[&Blo
         "METG(50%): the smallest mean task time (time × workers ÷ tasks) that keeps half the ideal \
          throughput. vs serial, vs threads: the task, by its serial time, from which on it is \
          faster than serial and than the best threads. always: slower at no size, faster at some; \
-         level: neither is faster at the largest sizes; never: slower at the largest size."
+         level: neither is faster at the largest sizes; never: slower at the largest size. \
+         Sizes with too few rounds for an interval tell nothing."
             .to_owned(),
     ];
     notes.extend(marks(blocks.iter().copied()));

@@ -89,7 +89,11 @@ pub(super) fn fitted_job(experiment: &Experiment, workload: Workload) -> Option<
     let mut jobs = experiment.blocks.iter().map(|block| block.job);
     let is_one = jobs.all(|job| job.workload != workload || job == largest);
     let size = format::count(largest.task_size);
-    (!is_one).then(|| format!("Of the largest tasks, {size} elements: a law holds for one job."))
+    (!is_one).then(|| {
+        format!(
+            "Of the largest tasks that were measured, {size} elements: a law holds for one job."
+        )
+    })
 }
 
 fn refusal<T>(fit: &Fit<T>) -> Option<&str> {

@@ -26,18 +26,18 @@ pub(crate) fn processes_pay(experiment: &Experiment, workload: Workload) -> Opti
             named(who)
         ),
         (who, BreakEven::Always { smallest }) => format!(
-            "processes are at no task size measured slower than serial, from {} on, and faster at \
+            "processes are at no task size that tells slower than serial, from {} on, and faster at \
              some, {pool} ({})",
             format::time(*smallest),
             named(who)
         ),
         (who, BreakEven::Level { largest }) => format!(
-            "processes ({}) cannot be told apart from serial at the largest tasks measured, {}, {pool}",
+            "processes ({}) cannot be told apart from serial at the largest tasks that tell, {}, {pool}",
             named(who),
             format::time(*largest)
         ),
         (_, BreakEven::Never { largest }) => format!(
-            "processes are slower than serial at the largest tasks measured, {}, {pool}",
+            "processes are slower than serial at the largest tasks that tell, {}, {pool}",
             format::time(*largest)
         ),
         (_, BreakEven::NotMeasured) => return None,
@@ -122,18 +122,18 @@ fn processes_beat_threads(experiment: &Experiment, workload: Workload) -> Option
             named(who)
         ),
         (who, BreakEven::Always { .. }) => format!(
-            "{opening} are at no task size measured slower than the best threads, and faster at some \
-             ({}).",
+            "{opening} are at no task size that tells slower than the best threads, and faster at \
+             some ({}).",
             named(who)
         ),
         (who, BreakEven::Level { largest }) => format!(
             "{opening} ({}) cannot be told apart from the best threads at the largest tasks \
-             measured, {}.",
+             that tell, {}.",
             named(who),
             format::time(*largest)
         ),
         (_, BreakEven::Never { largest }) => format!(
-            "{opening} are slower than the best threads at the largest tasks measured, {}.",
+            "{opening} are slower than the best threads at the largest tasks that tell, {}.",
             format::time(*largest)
         ),
         (_, BreakEven::NotMeasured) => return None,
@@ -155,7 +155,7 @@ pub(crate) fn arrays_pay(experiment: &Experiment, workload: Workload) -> Option<
             named(who)
         ),
         (who, BreakEven::Always { .. }) => format!(
-            "{opening} are at no array size measured slower than serial, and faster at some ({}).",
+            "{opening} are at no array size that tells slower than serial, and faster at some ({}).",
             named(who)
         ),
         (who, BreakEven::Level { largest }) => format!(
