@@ -61,39 +61,36 @@ fn a_clear_winner_stands_alone() {
     assert!(headline.contains("as long, 2 comparisons allowed for"), "{headline}");
 }
 
+/// In how many of 200 sweeps of `equals` and serial the verdict is wrong.
+fn wrong_verdicts(equals: &[&str], is_wrong: impl Fn(&str) -> bool) -> usize {
+    let mut all = vec![Configuration::serial()];
+    all.extend(equals.iter().map(|name| configuration(name, 2)));
+    let verdict = |seed: u64| {
+        let mut sweep = Synthetic::new(seed);
+        sweep.incarnations = 4;
+        sweep.block("speed-up", "block", LARGE, &all);
+        analyse(&sweep.finish()).experiments.remove(0).verdicts.remove(0)
+    };
+    (0..200).filter(|&seed| is_wrong(&verdict(seed))).count()
+}
+
 #[test]
 fn of_equals_none_is_ahead_of_any_other_more_often_than_one_time_in_twenty() {
     let equals = ["shm-pool/fork", "shm-pool/forkserver", "shm-pool/spawn"];
-    let mut all = vec![Configuration::serial()];
-    all.extend(equals.map(|name| configuration(name, 2)));
-    let told_apart = |seed: &u64| {
-        let mut sweep = Synthetic::new(*seed);
-        sweep.incarnations = 4;
-        sweep.block("speed-up", "block", LARGE, &all);
-        let verdict = analyse(&sweep.finish()).experiments.remove(0).verdicts.remove(0);
+    let wrong = wrong_verdicts(&equals, |verdict| {
         let tied = verdict.split("cannot be told apart from ").nth(1);
         tied.is_none_or(|tied| !tied.contains(" and "))
-    };
-    let seeds = 200;
-    let wrong = (0..seeds).filter(told_apart).count();
-    assert!(wrong <= 10, "{wrong} of {seeds}");
+    });
+    assert!(wrong <= 10, "{wrong} of 200");
 }
 
 #[test]
 fn who_is_truly_the_quickest_is_named_or_tied_nineteen_times_in_twenty() {
     let equals = ["shm-pool/fork", "shm-pool/forkserver", "shm-pool/spawn", "threads"];
-    let mut all = vec![Configuration::serial()];
-    all.extend(equals.map(|name| configuration(name, 2)));
-    let is_left_out = |seed: &u64| {
-        let mut sweep = Synthetic::new(*seed);
-        sweep.incarnations = 4;
-        sweep.block("speed-up", "block", LARGE, &all);
-        let verdict = analyse(&sweep.finish()).experiments.remove(0).verdicts.remove(0);
+    let left_out = wrong_verdicts(&equals, |verdict| {
         !verdict.replace("shm-pool/forkserver", "").contains("shm-pool/fork")
-    };
-    let seeds = 200;
-    let left_out = (0..seeds).filter(is_left_out).count();
-    assert!(left_out <= 10, "{left_out} of {seeds}");
+    });
+    assert!(left_out <= 10, "{left_out} of 200");
 }
 
 #[test]
