@@ -22,6 +22,7 @@ use crate::{
 };
 use block::{Standing, Visit};
 use purse::Purse;
+use validity::Observer;
 
 /// What measuring needs, whatever the block.
 pub(crate) struct Bench<'a> {
@@ -29,6 +30,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) journal: &'a mut Journal,
     pub(crate) progress: &'a mut Progress,
+    pub(crate) observer: Observer,
 }
 
 /// What ends a sweep early.

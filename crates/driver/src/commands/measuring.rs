@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     error::Error,
     interrupt::Interrupt,
-    measure::{self, Bench, Stop},
+    measure::{self, Bench, Stop, validity::Observer},
     plan,
     progress::Progress,
     storage::Journal,
@@ -36,7 +36,8 @@ pub(super) fn measure(
 ) -> Result<Outcome, Error> {
     let interrupt = watch_signals()?;
     let plan = plan::blocks(config, cores);
-    let mut bench = Bench { config, interrupt: &interrupt, journal, progress };
+    let observer = Observer::begin(config.validity);
+    let mut bench = Bench { config, interrupt: &interrupt, journal, progress, observer };
     match measure::sweep(&mut bench, &plan, begun) {
         Ok(()) => Ok(Outcome::Complete),
         Err(Stop::Interrupted) => {

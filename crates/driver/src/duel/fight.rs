@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use harness::Placement;
+use harness::record::BlockRecord;
 use stats::BalancedOrder;
 
 use super::{
-    Build, Cell, Side, Terms,
+    Build, Cell, Life, Side, Terms,
     bout::{Loss, Pair},
     judge::{Judge, Judged},
 };
@@ -36,10 +36,11 @@ pub(crate) fn fight(ring: &Ring<'_>, blocks: &[PlannedBlock]) -> Result<Vec<Judg
     let total: f64 = blocks.iter().map(|block| block.weight).sum();
     let cells = blocks.iter().map(|block| block.record.configurations.len()).sum();
     let judge = Judge::new(ring.terms, cells);
+    let mut observer = Observer::begin(ring.config.validity);
     let mut judged = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         let time = ring.terms.time.mul_f64((block.weight / total).clamp(0.0, 1.0));
-        judged.extend(fight_over(ring, &judge, block, index as u64, time)?);
+        judged.extend(fight_over(ring, &judge, &mut observer, block, (index as u64, time))?);
     }
     Ok(judged)
 }
@@ -49,16 +50,15 @@ pub(crate) fn fight(ring: &Ring<'_>, blocks: &[PlannedBlock]) -> Result<Vec<Judg
 fn fight_over(
     ring: &Ring<'_>,
     judge: &Judge<'_>,
+    observer: &mut Observer,
     block: &PlannedBlock,
-    index: u64,
-    time: Duration,
+    (index, time): (u64, Duration),
 ) -> Result<Vec<Judged>, Interrupted> {
     let record = &block.record;
     let cell = |configuration: &harness::Configuration| Cell {
         job: record.job,
         configuration: configuration.clone(),
         lives: Vec::new(),
-        disturbed: 0,
         failure: None,
     };
     let mut cells: Vec<Cell> = record.configurations.iter().map(cell).collect();
@@ -66,17 +66,15 @@ fn fight_over(
     for (index, failure) in memory::without_room(record, 2, ring.config.memory_share) {
         cells[index].failure = Some((None, failure));
     }
-    let cores = record.available_cores;
-    let saturating = record.configurations.iter().any(|one| one.workers.get() >= cores);
     let begun = Instant::now();
     let mut round = 0;
     for life in 0..ring.terms.lives {
         let until = begun + time.mul_f64(f64::from(life + 1) / f64::from(ring.terms.lives));
         let seed = ring.terms.seed ^ (index << 48) ^ (u64::from(life) << 32);
-        let placement = record.placement;
-        let mut live = Life { ring, placement, cells: &mut cells, life, seed, round };
-        live.take_place(until, saturating)?;
-        round = live.round;
+        let mut lives =
+            Lives { ring, observer, block: record, cells: &mut cells, life, seed, round };
+        lives.take_place(until)?;
+        round = lives.round;
         if ring.terms.halfway() == Some(life + 1) {
             match judge.halfway(cells) {
                 Ok(settled) => return Ok(settled),
@@ -88,9 +86,10 @@ fn fight_over(
 }
 
 /// One life of all runners of a block.
-struct Life<'a> {
+struct Lives<'a> {
     ring: &'a Ring<'a>,
-    placement: Placement,
+    observer: &'a mut Observer,
+    block: &'a BlockRecord,
     cells: &'a mut [Cell],
     life: u32,
     seed: u64,
@@ -98,22 +97,23 @@ struct Life<'a> {
     round: u32,
 }
 
-impl Life<'_> {
-    fn take_place(&mut self, until: Instant, saturating: bool) -> Result<(), Interrupted> {
-        let mut observer = Observer::begin(self.ring.config.validity, saturating);
+impl Lives<'_> {
+    fn take_place(&mut self, until: Instant) -> Result<(), Interrupted> {
         let mut pairs = self.start()?;
-        self.cells.iter_mut().for_each(|cell| cell.lives.push(Vec::new()));
+        self.cells.iter_mut().for_each(|cell| cell.lives.push(Life::default()));
+        self.observer.rounds_begin(self.block);
         // At least one round, whatever the time.
         loop {
             let values = self.take_round(&mut pairs)?;
             let trees = || Census::take().tree(pairs.iter().flatten().flat_map(Pair::pids));
-            let is_clean = observer.after_round(trees).contaminated.is_empty();
+            let is_clean = self.observer.after_round(trees).contaminated.is_empty();
             self.note(&values, is_clean);
             self.round += 1;
             if Instant::now() >= until || pairs.iter().all(Option::is_none) {
                 break;
             }
         }
+        self.observer.rounds_end();
         pairs.into_iter().flatten().for_each(Pair::end);
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Life<'_> {
                 pairs.push(None);
                 continue;
             }
-            let what = (&cell.configuration, cell.job, self.placement);
+            let what = (&cell.configuration, cell.job, self.block.placement);
             let patience = (config.deadline, self.ring.interrupt);
             let seed = self.seed ^ index as u64;
             let started = Pair::start(self.ring.builds, what, order, patience, seed);
@@ -164,10 +164,11 @@ impl Life<'_> {
     fn note(&mut self, bouts: &[Bout], is_clean: bool) {
         for (index, outcome) in bouts {
             let cell = &mut self.cells[*index];
+            let life = cell.lives.last_mut().expect("one was begun");
             match outcome {
                 Err((side, failure)) => cell.failure = Some((Some(*side), failure.clone())),
-                Ok(_) if !is_clean => cell.disturbed += 1,
-                Ok(value) => cell.lives.last_mut().expect("one was begun").push(*value),
+                Ok(value) if is_clean => life.clean.push(*value),
+                Ok(value) => life.disturbed.push(*value),
             }
         }
     }

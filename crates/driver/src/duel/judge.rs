@@ -91,10 +91,12 @@ impl<'a> Judge<'a> {
 }
 
 fn judge_cell(cell: Cell, terms: &Terms, level: f64, ended: Ended) -> Judged {
-    let ratio = paired::log_ratio(&cell.lives, level, terms.seed);
-    let lives = cell.lives.iter().filter(|life| !life.is_empty()).count();
-    let is_told = cell.failure.is_none() && cell.rounds() >= FEWEST_VALUES && lives >= FEWEST_LIVES;
-    let sign = paired::sign_test(&cell.lives.concat(), level).filter(|_| is_told);
+    let rounds = cell.counting();
+    let ratio = paired::log_ratio(&rounds, level, terms.seed);
+    let lives = rounds.iter().filter(|life| !life.is_empty()).count();
+    let rounds = rounds.concat();
+    let is_told = cell.failure.is_none() && rounds.len() >= FEWEST_VALUES && lives >= FEWEST_LIVES;
+    let sign = paired::sign_test(&rounds, level).filter(|_| is_told);
     let sign = sign.map(|(low, high)| (low.exp(), high.exp()));
     // An interval that nothing may be concluded from would only mislead.
     let ratio = ratio.map(|ratio| match is_told {
@@ -149,7 +151,10 @@ mod tests {
 
     use harness::{Configuration, FailureKind, Job, Workload, protocol::Phase};
 
-    use super::{super::Side, *};
+    use super::{
+        super::{Life, Side},
+        *,
+    };
 
     fn cell(log_ratio: f64, scatter: f64) -> Cell {
         let noise = |i: usize| scatter * ((i * 7919 % 101) as f64 / 50.5 - 1.0);
@@ -157,10 +162,13 @@ mod tests {
         Cell {
             job: Job { workload: Workload::SumOfSquares, tasks: 4, task_size: 100 },
             configuration: Configuration::serial(),
-            lives: (0..8).map(life).collect(),
-            disturbed: 0,
+            lives: (0..8).map(life).map(clean).collect(),
             failure: None,
         }
+    }
+
+    fn clean(rounds: Vec<f64>) -> Life {
+        Life { clean: rounds, disturbed: Vec::new() }
     }
 
     fn terms() -> Terms {
@@ -205,11 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn disturbed_rounds_count_where_they_are_most() {
+        let life = |clean: usize, disturbed: usize| Life {
+            clean: vec![0.1; clean],
+            disturbed: vec![0.5; disturbed],
+        };
+        let cell = |lives: Vec<Life>| Cell { lives, ..cell(0.0, 0.0) };
+        let few = cell(vec![life(10, 3), life(10, 0), life(2, 19)]);
+        assert_eq!((few.rounds(), few.disturbed(), few.counts_disturbed()), (22, 22, false));
+        let most = cell(vec![life(10, 3), life(10, 0), life(2, 20)]);
+        assert_eq!((most.rounds(), most.disturbed(), most.counts_disturbed()), (45, 23, true));
+        assert_eq!(most.counting()[2].len(), 22);
+        // What is always disturbed is judged all the same.
+        assert_eq!(outcome(vec![cell(vec![life(0, 20); 4])]), Outcome::Regression);
+    }
+
+    #[test]
     fn too_few_rounds_show_nothing() {
-        let few = Cell { lives: vec![vec![0.5; 3]], ..cell(0.0, 0.0) };
+        let few = Cell { lives: vec![clean(vec![0.5; 3])], ..cell(0.0, 0.0) };
         assert_eq!(outcome(vec![few]), Outcome::Inconclusive);
         // However many: all of them had the same luck.
-        let one = Cell { lives: vec![vec![0.5; 300]], ..cell(0.0, 0.0) };
+        let one = Cell { lives: vec![clean(vec![0.5; 300])], ..cell(0.0, 0.0) };
         assert_eq!(outcome(vec![one]), Outcome::Inconclusive);
         let none = Cell { lives: Vec::new(), ..cell(0.0, 0.0) };
         assert_eq!(outcome(vec![none]), Outcome::Inconclusive);
@@ -217,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_shows_nothing_has_no_interval_of_either_kind_and_keeps_its_level() {
-        let two = Cell { lives: vec![vec![0.5; 300]; 2], ..cell(0.0, 0.0) };
+        let two = Cell { lives: vec![clean(vec![0.5; 300]); 2], ..cell(0.0, 0.0) };
         let judged = &Judge::new(&terms(), 1).at_the_end(vec![two])[0];
         let ratio = judged.ratio.expect("a ratio");
         assert_eq!((ratio.interval(), judged.sign), (None, None));

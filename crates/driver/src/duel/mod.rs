@@ -88,19 +88,51 @@ impl Terms {
 pub(crate) struct Cell {
     pub(crate) job: Job,
     pub(crate) configuration: Configuration,
-    /// By life: logarithms of head's time over base's, one a clean round.
-    pub(crate) lives: Vec<Vec<f64>>,
-    /// Rounds that do not count because of what else the machine did.
-    pub(crate) disturbed: u32,
+    pub(crate) lives: Vec<Life>,
     /// Whose runner failed, and how, or why neither was started. It has no rounds after
     /// that.
     pub(crate) failure: Option<(Option<Side>, Failure)>,
 }
 
+/// The rounds of a life: logarithms of head's time over base's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Life {
+    pub(crate) clean: Vec<f64>,
+    /// Those during which the machine did something else as well.
+    pub(crate) disturbed: Vec<f64>,
+}
+
+impl Life {
+    fn counting(&self, disturbed_too: bool) -> Vec<f64> {
+        let disturbed: &[f64] = if disturbed_too { &self.disturbed } else { &[] };
+        [&self.clean, disturbed].concat()
+    }
+}
+
 impl Cell {
+    /// The rounds that count, by life: the clean ones, as long as they are at least half
+    /// of all. Leaving the others out makes the interval narrower, but does not decide
+    /// whether it holds, since a disturbance meets both builds alike; and most of the
+    /// rounds are not left out.
+    pub(crate) fn counting(&self) -> Vec<Vec<f64>> {
+        let disturbed_too = self.counts_disturbed();
+        self.lives.iter().map(|life| life.counting(disturbed_too)).collect()
+    }
+
+    /// Whether disturbed rounds count, there being too few others.
+    pub(crate) fn counts_disturbed(&self) -> bool {
+        let clean: usize = self.lives.iter().map(|life| life.clean.len()).sum();
+        clean < self.disturbed()
+    }
+
+    /// Disturbed rounds, whether they count or not.
+    pub(crate) fn disturbed(&self) -> usize {
+        self.lives.iter().map(|life| life.disturbed.len()).sum()
+    }
+
     /// Rounds that count.
     pub(crate) fn rounds(&self) -> usize {
-        self.lives.iter().map(Vec::len).sum()
+        self.counting().iter().map(Vec::len).sum()
     }
 
     /// As the tables name it.

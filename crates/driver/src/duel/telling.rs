@@ -21,7 +21,7 @@ pub(crate) struct Told<'a> {
 
 /// A cell, for programs.
 #[derive(Serialize)]
-struct CellJson<'a> {
+struct CellJson {
     cell: String,
     ratio: Option<f64>,
     low: Option<f64>,
@@ -32,10 +32,12 @@ struct CellJson<'a> {
     verdict: String,
     ended: Ended,
     rounds: usize,
-    disturbed: u32,
+    disturbed: usize,
+    /// There being too few others.
+    disturbed_count: bool,
     failure: Option<String>,
-    /// Logarithms of head's time over base's, by life.
-    log_ratios: &'a [Vec<f64>],
+    /// Logarithms of head's time over base's that count, by life.
+    log_ratios: Vec<Vec<f64>>,
 }
 
 impl Told<'_> {
@@ -130,14 +132,22 @@ impl Told<'_> {
     }
 
     fn counts(&self) -> String {
-        let rounds: usize = self.judged.iter().map(|one| one.cell.rounds()).sum();
-        let disturbed: u32 = self.judged.iter().map(|one| one.cell.disturbed).sum();
+        let (mut rounds, mut counting, mut left_out) = (0, 0, 0);
+        for Judged { cell, .. } in self.judged {
+            rounds += cell.rounds();
+            *if cell.counts_disturbed() { &mut counting } else { &mut left_out } +=
+                cell.disturbed();
+        }
         let lives = self.judged.iter().map(|one| one.cell.lives.len()).max().unwrap_or(0);
-        format!(
-            "{} cells, {lives} lives, {rounds} rounds; {disturbed} more were disturbed and do \
-             not count",
-            self.judged.len()
-        )
+        let cells = self.judged.len();
+        let disturbed = match (counting, left_out) {
+            (0, left_out) => format!("; {left_out} more were disturbed and do not count"),
+            (counting, 0) => format!(", {counting} of them disturbed, as most were"),
+            (counting, left_out) => {
+                format!(", {counting} of them disturbed; {left_out} more do not count")
+            }
+        };
+        format!("{cells} cells, {lives} lives, {rounds} rounds{disturbed}")
     }
 
     /// Why it ended when it did.
@@ -173,7 +183,7 @@ impl Told<'_> {
     }
 }
 
-fn cell_json(one: &Judged) -> CellJson<'_> {
+fn cell_json(one: &Judged) -> CellJson {
     CellJson {
         cell: one.cell.name(),
         ratio: one.ratio.map(|ratio| ratio.value),
@@ -184,9 +194,10 @@ fn cell_json(one: &Judged) -> CellJson<'_> {
         verdict: word(one),
         ended: one.ended,
         rounds: one.cell.rounds(),
-        disturbed: one.cell.disturbed,
+        disturbed: one.cell.disturbed(),
+        disturbed_count: one.cell.counts_disturbed(),
         failure: one.failure(),
-        log_ratios: &one.cell.lives,
+        log_ratios: one.cell.counting(),
     }
 }
 
@@ -224,28 +235,60 @@ mod tests {
 
     use harness::{Configuration, Job, Workload};
 
-    use super::{super::Cell, *};
+    use super::{
+        super::{Cell, Life},
+        *,
+    };
 
     fn judged(ended: Ended) -> Judged {
         let cell = Cell {
             job: Job { workload: Workload::SumOfSquares, tasks: 4, task_size: 100 },
             configuration: Configuration::serial(),
             lives: Vec::new(),
-            disturbed: 0,
             failure: None,
         };
         Judged { cell, ratio: None, sign: None, verdict: Verdict::Inconclusive, ended }
     }
 
-    fn ending(lives: u32, ended: &[Ended]) -> String {
+    fn terms(lives: u32) -> Terms {
         let time = Duration::from_secs(1);
-        let terms = Terms { time, lives, margin: 0.03, false_alarms: 0.01, seed: 1 };
+        Terms { time, lives, margin: 0.03, false_alarms: 0.01, seed: 1 }
+    }
+
+    fn ending(lives: u32, ended: &[Ended]) -> String {
+        let terms = terms(lives);
         let judged: Vec<Judged> = ended.iter().copied().map(judged).collect();
         let (builds, outcome) = (["base", "head"], Outcome::Inconclusive);
         let told = Told { judged: &judged, terms: &terms, builds, outcome };
         assert!(told.text().lines().all(|line| line.chars().count() <= 80), "{}", told.text());
         assert!(told.text().contains(&told.ending()) && told.markdown().contains(&told.ending()));
         told.ending()
+    }
+
+    #[test]
+    fn disturbed_rounds_that_count_are_told_apart_from_those_that_do_not() {
+        let counts = |cells: &[(usize, usize)]| {
+            let cell = |&(clean, disturbed): &(usize, usize)| {
+                let life = Life { clean: vec![0.1; clean], disturbed: vec![0.2; disturbed] };
+                let judged = judged(Ended::Time);
+                Judged { cell: Cell { lives: vec![life], ..judged.cell }, ..judged }
+            };
+            let judged: Vec<Judged> = cells.iter().map(cell).collect();
+            let terms = terms(16);
+            let (builds, outcome) = (["base", "head"], Outcome::Inconclusive);
+            let told = Told { judged: &judged, terms: &terms, builds, outcome };
+            assert!(told.text().lines().all(|line| line.chars().count() <= 80), "{}", told.text());
+            told.counts()
+        };
+        let few = counts(&[(700, 700), (900, 20)]);
+        assert_eq!(few, "2 cells, 1 lives, 1600 rounds; 720 more were disturbed and do not count");
+        let most = counts(&[(699, 700), (0, 20)]);
+        assert_eq!(most, "2 cells, 1 lives, 1419 rounds, 720 of them disturbed, as most were");
+        let both = counts(&[(1_000, 2_000), (2_000, 1_000)]);
+        assert_eq!(
+            both,
+            "2 cells, 1 lives, 5000 rounds, 2000 of them disturbed; 1000 more do not count"
+        );
     }
 
     #[test]

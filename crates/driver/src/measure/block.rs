@@ -15,7 +15,6 @@ use super::{
     decision,
     history::History,
     precision,
-    validity::Observer,
 };
 use crate::{
     client::Tally,
@@ -167,7 +166,6 @@ struct Life {
     incarnation: u32,
     begun: Instant,
     cast: Cast,
-    observer: Observer,
     /// When the last round, or the warm-up, was over.
     since: Instant,
 }
@@ -255,9 +253,6 @@ impl BlockRun<'_, '_, '_> {
     fn live_once(&mut self, number: u32, plan: &mut LifePlan) -> Result<LifeEnd, Stop> {
         let begun = Instant::now();
         let incarnation = self.standing.history.next_incarnation;
-        let saturating = (self.standing.block.configurations.iter())
-            .any(|one| one.workers.get() >= self.standing.block.available_cores);
-        let observer = Observer::begin(self.bench.config.validity, saturating);
         let wanted: Vec<usize> = self.live().collect();
         let (cast, losses) = Cast::launch(
             self.bench,
@@ -267,8 +262,10 @@ impl BlockRun<'_, '_, '_> {
             wanted.into_iter(),
         )?;
         self.note(losses);
-        let mut life = Life { number, incarnation, begun, cast, observer, since: begun };
-        let end = match self.rounds(&mut life, plan) {
+        let mut life = Life { number, incarnation, begun, cast, since: begun };
+        let end = self.rounds(&mut life, plan);
+        self.bench.observer.rounds_end();
+        let end = match end {
             Ok(end) => end,
             Err(stop) => {
                 let records = life.cast.abandon().into_iter().map(Record::Incarnation);
@@ -297,6 +294,7 @@ impl BlockRun<'_, '_, '_> {
         let set_up = life.begun.elapsed();
         self.standing.costs.set_up += set_up;
         life.cast.take_tally();
+        self.bench.observer.rounds_begin(self.standing.block);
         life.since = Instant::now();
         for taken in 1.. {
             let round_begun = Instant::now();
@@ -331,7 +329,7 @@ impl BlockRun<'_, '_, '_> {
                 samples.push(Sample { configuration: index, outcome });
             }
         }
-        let validity = life.observer.after_round(|| life.cast.trees());
+        let validity = self.bench.observer.after_round(|| life.cast.trees());
         let now = Instant::now();
         let driver = cost(now - std::mem::replace(&mut life.since, now), life.cast.take_tally());
         let record = self.next_round(life.incarnation, samples, validity, Some(driver));

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::record::Validity;
+use harness::record::{BlockRecord, Validity};
 use nix::{
     sched::{CpuSet, sched_getaffinity},
     time::{ClockId, clock_gettime},
@@ -32,12 +32,11 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// The same in looks: where there are many processes one costs more.
 const LEAST_PAUSE: u32 = 30;
 
-/// Watches the machine during an incarnation.
+/// Watches the machine all along, over the lives of many runners, for some of those
+/// are shorter than it takes to tell anything.
 pub(crate) struct Observer {
     limits: ValidityLimits,
-    /// Whether the block itself can keep all cores busy: then tasks wait for a
-    /// core without anybody else's doing.
-    saturating: bool,
+    pressure: Pressure,
     cores: CpuSet,
     looks: VecDeque<Look>,
     /// What the last one took of the processor.
@@ -55,22 +54,25 @@ pub(crate) struct Span {
 impl Span {
     /// It begins now, when there are no children.
     pub(crate) fn begin(limits: ValidityLimits) -> Self {
-        // Whoever is measured here keeps all cores busy.
-        let observer = Observer::begin(limits, true);
-        let begin = observer.look_after_children();
+        // Whoever is measured here keeps all cores busy: that some task waits is told, but
+        // nobody else's fault.
+        let mut observer =
+            Observer::begin(ValidityLimits { max_pressure: f64::INFINITY, ..limits });
+        observer.watch_pressure(true);
+        let begin = observer.look(&Tree::default());
         Self { observer, begin }
     }
 
     /// It ends now, when the children have been waited for: what they used is
     /// this process's.
     pub(crate) fn end(&self) -> Validity {
-        self.observer.judge(&self.begin, &self.observer.look_after_children())
+        self.observer.judge(&self.begin, &self.observer.look(&Tree::default()))
     }
 
     /// What has happened since it began, children that have ended being this
     /// process's own; `None` if that is too short a time to tell.
     pub(crate) fn change(&self) -> Option<Change> {
-        Change::between(&self.begin, &self.observer.look_after_children())
+        Change::between(&self.begin, &self.observer.look(&Tree::default()))
     }
 }
 
@@ -81,7 +83,7 @@ pub(crate) struct Change {
     pub(crate) steal: f64,
     /// Of the usable cores' time: what other processes used.
     pub(crate) others: f64,
-    /// Of the time: while some task waited for a core.
+    /// Of the time: while some task waited for a core that nobody here kept busy.
     pub(crate) waited: f64,
     /// Pages swapped in.
     pub(crate) swapped_in: u64,
@@ -117,8 +119,33 @@ struct Look {
     own_ns: u64,
     swapped_in: u64,
     throttled: u64,
-    /// In microseconds.
+    /// In microseconds, while it was watched.
     pressure: u64,
+}
+
+/// For how long tasks have waited for a core on somebody else's account.
+///
+/// The kernel counts all waiting. While runners are started, and in a block that can
+/// keep all cores busy itself, tasks wait without anybody else's doing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pressure {
+    /// Until it was last watched, in microseconds.
+    before: u64,
+    /// The kernel's count when that began, if it is watched now.
+    since: Option<u64>,
+}
+
+impl Pressure {
+    const fn at(self, count: u64) -> u64 {
+        match self.since {
+            Some(since) => self.before + count.saturating_sub(since),
+            None => self.before,
+        }
+    }
+
+    const fn watched(self, count: u64, is_watched: bool) -> Self {
+        Self { before: self.at(count), since: if is_watched { Some(count) } else { None } }
+    }
 }
 
 /// Ticks of the cores that can be used here, summed.
@@ -130,11 +157,11 @@ struct CoreTimes {
 }
 
 impl Observer {
-    /// Begins to watch, before the runners are started.
-    pub(crate) fn begin(limits: ValidityLimits, saturating: bool) -> Self {
+    /// Begins to watch, before any runner is started.
+    pub(crate) fn begin(limits: ValidityLimits) -> Self {
         let mut observer = Self {
             limits,
-            saturating,
+            pressure: Pressure::default(),
             cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
             looks: VecDeque::new(),
             cost_of_look: Duration::ZERO,
@@ -144,9 +171,24 @@ impl Observer {
         observer
     }
 
-    /// What the machine did during the round that has just ended. `own` names
-    /// the processes whose time is the sweep's: a fork server, for one, is not
-    /// there from the beginning.
+    /// The rounds of a life of `block` begin, all of its runners being there.
+    pub(crate) fn rounds_begin(&mut self, block: &BlockRecord) {
+        let cores = block.available_cores;
+        self.watch_pressure(block.configurations.iter().all(|one| one.workers.get() < cores));
+    }
+
+    /// That life has no more rounds.
+    pub(crate) fn rounds_end(&mut self) {
+        self.watch_pressure(false);
+    }
+
+    fn watch_pressure(&mut self, is_watched: bool) {
+        self.pressure = self.pressure.watched(pressure_count(), is_watched);
+    }
+
+    /// What the machine did about the time of the round that has just ended. `own` names
+    /// the processes that live and whose time is the sweep's: a fork server, for one, is
+    /// not there from the beginning.
     pub(crate) fn after_round(&mut self, own: impl FnOnce() -> Tree) -> Validity {
         let newest = self.looks.back().map(|look| look.at.elapsed());
         if newest.is_none_or(|age| age >= pause(self.cost_of_look)) {
@@ -170,17 +212,12 @@ impl Observer {
             at: Instant::now(),
             cores: fs::read_to_string("/proc/stat")
                 .map_or_else(|_| CoreTimes::default(), |stat| core_times(&stat, &self.cores)),
-            own_ns: own_cpu().as_nanos() as u64 + own.cpu_ns(),
+            // Whoever has ended has left his time to this process.
+            own_ns: own_cpu().as_nanos() as u64 + resources::ended_children_ns() + own.cpu_ns(),
             swapped_in: counter("/proc/vmstat", "pswpin "),
             throttled: cgroup::throttling(&Machine).map_or(0, |so_far| so_far.periods),
-            pressure: counter("/proc/pressure/cpu", "some "),
+            pressure: self.pressure.at(pressure_count()),
         }
-    }
-
-    /// A look with all children that have ended as this process's own.
-    fn look_after_children(&self) -> Look {
-        let look = self.look(&Tree::default());
-        Look { own_ns: look.own_ns + resources::ended_children_ns(), ..look }
     }
 
     fn judge(&self, from: &Look, to: &Look) -> Validity {
@@ -199,12 +236,17 @@ impl Observer {
         if change.throttled > 0 {
             contaminated.push("the cgroup's processor quota was used up".to_owned());
         }
-        if !self.saturating && waited > self.limits.max_pressure {
+        if waited > self.limits.max_pressure {
             contaminated
                 .push(format!("tasks waited for a core {:.0} % of the time", waited * 100.0));
         }
         Validity { steal, others, contaminated }
     }
+}
+
+/// Time for which some task has waited for a core so far, in microseconds.
+fn pressure_count() -> u64 {
+    counter("/proc/pressure/cpu", "some ")
 }
 
 /// From one look to the next: longer where a look costs more, but never so long that a
@@ -259,7 +301,7 @@ mod tests {
         ValidityLimits { max_steal: 0.05, max_others: 0.1, max_pressure: 0.5 };
 
     fn judged(cores: CoreTimes, own_ms: u64) -> Validity {
-        let observer = Observer::begin(LIMITS, true);
+        let observer = Observer::begin(LIMITS);
         let from = Look {
             at: Instant::now(),
             cores: CoreTimes::default(),
@@ -300,7 +342,7 @@ mod tests {
     #[test]
     fn a_look_during_which_the_machine_stands_still_costs_no_more() {
         const STILL: Duration = Duration::from_millis(300);
-        let mut observer = Observer::begin(LIMITS, true);
+        let mut observer = Observer::begin(LIMITS);
         observer.looks.clear();
         observer.after_round(|| {
             std::thread::sleep(STILL);
