@@ -100,9 +100,7 @@ impl Estimate {
 /// variance is luck. A percentile bootstrap over incarnations and rounds does
 /// not: of three incarnations that differ it covers the truth some 80 times in 100.
 /// METHODOLOGY.md has the figures. That honesty costs width: with two
-/// incarnations the factor is 12.7, with three 4.3, with six 2.6. Of more than six,
-/// those with less than a quarter of the middle one's values are left out of the
-/// interval, whose width they would rule, as long as six remain.
+/// incarnations the factor is 12.7, with three 4.3, with six 2.6.
 ///
 /// The same `groups` and `seed` give the same estimate.
 ///
@@ -112,9 +110,9 @@ impl Estimate {
 ///   for that one incarnation only.
 #[must_use]
 pub fn median_with_interval(groups: &[Vec<f64>], seed: u64) -> Option<Estimate> {
+    let groups = non_empty(groups);
     let mut pooled = groups.concat();
     let value = median_in_place(&mut pooled)?;
-    let groups = telling(groups);
     let interval = if pooled.iter().all(|&value| value > 0.0) {
         let ln_median = |values: &mut [f64]| median_in_place(values).map(f64::ln);
         let (_, ends) = grouped::centre(&groups, LEVEL, seed, ln_median)?;
@@ -131,31 +129,6 @@ pub fn median_with_interval(groups: &[Vec<f64>], seed: u64) -> Option<Estimate> 
 /// The groups that have values.
 pub(crate) fn non_empty(groups: &[Vec<f64>]) -> Vec<&[f64]> {
     groups.iter().map(Vec::as_slice).filter(|group| !group.is_empty()).collect()
-}
-
-/// A group says little if it has less than this share of the values that the middle
-/// group has: the standard error of its centre is more than twice that one's.
-const LEAST_SHARE: f64 = 0.25;
-
-/// As many groups are not left out however small they are: below that, Student's factor
-/// grows faster than their scatter shrinks.
-const KEPT_GROUPS: usize = 6;
-
-/// The groups that an interval over groups rests on: those that have values, but without
-/// the very small ones.
-///
-/// An interval over groups gives each the same weight, so that one of two values among
-/// others of seventy would rule its width. Which are left out does not depend on any
-/// value, so the interval covers the truth as often as it would of groups alike.
-pub(crate) fn telling(groups: &[Vec<f64>]) -> Vec<&[f64]> {
-    let mut groups = non_empty(groups);
-    let mut sizes: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    if let Some(&last_kept) = sizes.get(KEPT_GROUPS - 1) {
-        let least = LEAST_SHARE * sizes[sizes.len() / 2] as f64;
-        groups.retain(|group| group.len() >= last_kept || group.len() as f64 >= least);
-    }
-    groups
 }
 
 /// `value` with the interval that holds the middle [`LEVEL`] of `resampled`.
@@ -237,20 +210,6 @@ mod tests {
         let (low, _) = median_with_interval(&groups, 1).unwrap().interval().unwrap();
         let (_, high) = median_with_interval(&inverse, 1).unwrap().interval().unwrap();
         assert!(low > 0.0 && (low * high - 1.0).abs() < 1e-9, "{low}, {high}");
-    }
-
-    #[test]
-    fn very_small_groups_among_others_do_not_tell_as_long_as_six_are_left() {
-        let kept = |sizes: &[usize]| -> Vec<usize> {
-            let groups: Vec<Vec<f64>> = sizes.iter().map(|&size| vec![1.0; size]).collect();
-            telling(&groups).iter().map(|group| group.len()).collect()
-        };
-        assert_eq!(kept(&[70, 2, 68, 71, 0, 16, 17, 69, 70]), [70, 68, 71, 17, 69, 70]);
-        // Of seven only one can go, and of six none.
-        assert_eq!(kept(&[70, 2, 70, 70, 1, 70, 70]), [70, 2, 70, 70, 70, 70]);
-        assert_eq!(kept(&[70, 2, 70, 1, 70, 70]), [70, 2, 70, 1, 70, 70]);
-        assert_eq!(kept(&[3; 9]), [3; 9]);
-        assert_eq!(kept(&[0, 0]), [0; 0]);
     }
 
     #[test]

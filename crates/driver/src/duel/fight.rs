@@ -6,7 +6,7 @@ use harness::record::BlockRecord;
 use stats::BalancedOrder;
 
 use super::{
-    Build, Cell, Life, Side, Terms,
+    Build, Cell, Rounds, Side, Terms,
     bout::{Loss, Pair},
     judge::{Judge, Judged},
 };
@@ -71,10 +71,9 @@ fn fight_over(
     for life in 0..ring.terms.lives {
         let until = begun + time.mul_f64(f64::from(life + 1) / f64::from(ring.terms.lives));
         let seed = ring.terms.seed ^ (index << 48) ^ (u64::from(life) << 32);
-        let mut lives =
-            Lives { ring, observer, block: record, cells: &mut cells, life, seed, round };
-        lives.take_place(until)?;
-        round = lives.round;
+        let mut live = Life { ring, observer, block: record, cells: &mut cells, life, seed, round };
+        live.take_place(until)?;
+        round = live.round;
         if ring.terms.halfway() == Some(life + 1) {
             match judge.halfway(cells) {
                 Ok(settled) => return Ok(settled),
@@ -86,7 +85,7 @@ fn fight_over(
 }
 
 /// One life of all runners of a block.
-struct Lives<'a> {
+struct Life<'a> {
     ring: &'a Ring<'a>,
     observer: &'a mut Observer,
     block: &'a BlockRecord,
@@ -97,10 +96,10 @@ struct Lives<'a> {
     round: u32,
 }
 
-impl Lives<'_> {
+impl Life<'_> {
     fn take_place(&mut self, until: Instant) -> Result<(), Interrupted> {
         let mut pairs = self.start()?;
-        self.cells.iter_mut().for_each(|cell| cell.lives.push(Life::default()));
+        self.cells.iter_mut().for_each(|cell| cell.lives.push(Rounds::default()));
         self.observer.rounds_begin(self.block);
         // At least one round, whatever the time.
         loop {
@@ -113,8 +112,8 @@ impl Lives<'_> {
                 break;
             }
         }
-        self.observer.rounds_end();
-        pairs.into_iter().flatten().for_each(Pair::end);
+        let trees = Census::take().tree(pairs.iter().flatten().flat_map(Pair::pids));
+        self.observer.rounds_end(&trees, || pairs.into_iter().flatten().for_each(Pair::end));
         Ok(())
     }
 

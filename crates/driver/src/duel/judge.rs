@@ -93,9 +93,9 @@ impl<'a> Judge<'a> {
 fn judge_cell(cell: Cell, terms: &Terms, level: f64, ended: Ended) -> Judged {
     let rounds = cell.counting();
     let ratio = paired::log_ratio(&rounds, level, terms.seed);
-    let lives = rounds.iter().filter(|life| !life.is_empty()).count();
     let rounds = rounds.concat();
-    let is_told = cell.failure.is_none() && rounds.len() >= FEWEST_VALUES && lives >= FEWEST_LIVES;
+    let are_enough = rounds.len() >= FEWEST_VALUES && cell.lives_used() >= FEWEST_LIVES;
+    let is_told = cell.failure.is_none() && are_enough;
     let sign = paired::sign_test(&rounds, level).filter(|_| is_told);
     let sign = sign.map(|(low, high)| (low.exp(), high.exp()));
     // An interval that nothing may be concluded from would only mislead.
@@ -152,7 +152,7 @@ mod tests {
     use harness::{Configuration, FailureKind, Job, Workload, protocol::Phase};
 
     use super::{
-        super::{Life, Side},
+        super::{Rounds, Side},
         *,
     };
 
@@ -167,8 +167,8 @@ mod tests {
         }
     }
 
-    fn clean(rounds: Vec<f64>) -> Life {
-        Life { clean: rounds, disturbed: Vec::new() }
+    fn clean(rounds: Vec<f64>) -> Rounds {
+        Rounds { clean: rounds, disturbed: Vec::new() }
     }
 
     fn terms() -> Terms {
@@ -214,18 +214,38 @@ mod tests {
 
     #[test]
     fn disturbed_rounds_count_where_they_are_most() {
-        let life = |clean: usize, disturbed: usize| Life {
+        let life = |clean: usize, disturbed: usize| Rounds {
             clean: vec![0.1; clean],
             disturbed: vec![0.5; disturbed],
         };
-        let cell = |lives: Vec<Life>| Cell { lives, ..cell(0.0, 0.0) };
+        let cell = |lives: Vec<Rounds>| Cell { lives, ..cell(0.0, 0.0) };
         let few = cell(vec![life(10, 3), life(10, 0), life(2, 19)]);
-        assert_eq!((few.rounds(), few.disturbed(), few.counts_disturbed()), (22, 22, false));
+        assert_eq!((few.rounds(), few.disturbed(), few.uses_disturbed()), (22, 22, false));
         let most = cell(vec![life(10, 3), life(10, 0), life(2, 20)]);
-        assert_eq!((most.rounds(), most.disturbed(), most.counts_disturbed()), (45, 23, true));
+        assert_eq!((most.rounds(), most.disturbed(), most.uses_disturbed()), (45, 23, true));
         assert_eq!(most.counting()[2].len(), 22);
         // What is always disturbed is judged all the same.
         assert_eq!(outcome(vec![cell(vec![life(0, 20); 4])]), Outcome::Regression);
+    }
+
+    #[test]
+    fn lives_that_were_disturbed_most_of_the_time_do_not_count_as_long_as_six_do() {
+        let life = |clean: usize, disturbed: usize| Rounds {
+            clean: vec![0.1; clean],
+            disturbed: vec![0.5; disturbed],
+        };
+        let kept = |lives: Vec<Rounds>| -> Vec<usize> {
+            Cell { lives, ..cell(0.0, 0.0) }.counting().iter().map(Vec::len).collect()
+        };
+        // A slow life has few rounds, which nobody has disturbed, and must be heard.
+        let seven = [life(70, 0), life(2, 0), life(70, 2), life(17, 53), life(3, 9)];
+        let lives = [seven.to_vec(), vec![life(70, 0); 2]].concat();
+        assert_eq!(kept(lives), [70, 2, 70, 0, 3, 70, 70]);
+        let few = [vec![life(17, 53), life(1, 69)], vec![life(70, 0); 5]].concat();
+        assert_eq!(kept(few), [17, 0, 70, 70, 70, 70, 70]);
+        let five = [vec![life(17, 53), life(1, 69)], vec![life(70, 0); 3]].concat();
+        assert_eq!(kept(five), [17, 1, 70, 70, 70]);
+        assert_eq!(kept(Vec::new()), [0; 0]);
     }
 
     #[test]

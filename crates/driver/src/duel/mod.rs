@@ -88,7 +88,8 @@ impl Terms {
 pub(crate) struct Cell {
     pub(crate) job: Job,
     pub(crate) configuration: Configuration,
-    pub(crate) lives: Vec<Life>,
+    /// By life.
+    pub(crate) lives: Vec<Rounds>,
     /// Whose runner failed, and how, or why neither was started. It has no rounds after
     /// that.
     pub(crate) failure: Option<(Option<Side>, Failure)>,
@@ -96,31 +97,48 @@ pub(crate) struct Cell {
 
 /// The rounds of a life: logarithms of head's time over base's.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Life {
+pub(crate) struct Rounds {
     pub(crate) clean: Vec<f64>,
     /// Those during which the machine did something else as well.
     pub(crate) disturbed: Vec<f64>,
 }
 
-impl Life {
-    fn counting(&self, disturbed_too: bool) -> Vec<f64> {
-        let disturbed: &[f64] = if disturbed_too { &self.disturbed } else { &[] };
-        [&self.clean, disturbed].concat()
+/// A life counts less than others do if less than this share of its rounds is clean: the
+/// few that are left scatter more than twice as much, and all lives weigh the same.
+const LEAST_CLEAN: f64 = 0.25;
+
+/// So many lives are not made fewer for that: Student's factor rises steeply.
+const KEPT_LIVES: usize = 6;
+
+impl Rounds {
+    fn clean_share(&self) -> f64 {
+        self.clean.len() as f64 / (self.clean.len() + self.disturbed.len()).max(1) as f64
     }
 }
 
 impl Cell {
-    /// The rounds that count, by life: the clean ones, as long as they are at least half
-    /// of all. Leaving the others out makes the interval narrower, but does not decide
-    /// whether it holds, since a disturbance meets both builds alike; and most of the
-    /// rounds are not left out.
+    /// The rounds that count, by life: the clean ones of lives that were not disturbed
+    /// most of the time, or all rounds where most are disturbed.
+    ///
+    /// Leaving some out makes the interval narrower. It does not decide whether it
+    /// holds: a disturbance meets both builds alike, and no ratio has a say in it.
     pub(crate) fn counting(&self) -> Vec<Vec<f64>> {
-        let disturbed_too = self.counts_disturbed();
-        self.lives.iter().map(|life| life.counting(disturbed_too)).collect()
+        if self.uses_disturbed() {
+            let all = |life: &Rounds| [life.clean.as_slice(), &life.disturbed].concat();
+            return self.lives.iter().map(all).collect();
+        }
+        let mut shares: Vec<f64> = self.lives.iter().map(Rounds::clean_share).collect();
+        shares.sort_unstable_by(|a, b| b.total_cmp(a));
+        let least = shares.get(KEPT_LIVES - 1).map_or(0.0, |&last| last.min(LEAST_CLEAN));
+        let clean = |life: &Rounds| match life.clean_share() >= least {
+            true => life.clean.clone(),
+            false => Vec::new(),
+        };
+        self.lives.iter().map(clean).collect()
     }
 
-    /// Whether disturbed rounds count, there being too few others.
-    pub(crate) fn counts_disturbed(&self) -> bool {
+    /// Whether disturbed rounds count, being more than half.
+    pub(crate) fn uses_disturbed(&self) -> bool {
         let clean: usize = self.lives.iter().map(|life| life.clean.len()).sum();
         clean < self.disturbed()
     }
@@ -133,6 +151,11 @@ impl Cell {
     /// Rounds that count.
     pub(crate) fn rounds(&self) -> usize {
         self.counting().iter().map(Vec::len).sum()
+    }
+
+    /// Lives with rounds that count.
+    pub(crate) fn lives_used(&self) -> usize {
+        self.counting().iter().filter(|life| !life.is_empty()).count()
     }
 
     /// As the tables name it.

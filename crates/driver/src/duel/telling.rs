@@ -21,7 +21,7 @@ pub(crate) struct Told<'a> {
 
 /// A cell, for programs.
 #[derive(Serialize)]
-struct CellJson {
+struct CellJson<'a> {
     cell: String,
     ratio: Option<f64>,
     low: Option<f64>,
@@ -33,11 +33,15 @@ struct CellJson {
     ended: Ended,
     rounds: usize,
     disturbed: usize,
-    /// There being too few others.
-    disturbed_count: bool,
+    /// Whether those count, being more than half.
+    disturbed_used: bool,
+    /// Lives with rounds that count.
+    lives_used: usize,
     failure: Option<String>,
-    /// Logarithms of head's time over base's that count, by life.
-    log_ratios: Vec<Vec<f64>>,
+    /// Logarithms of head's time over base's in clean rounds, by life.
+    log_ratios: Vec<&'a [f64]>,
+    /// The same of disturbed rounds.
+    disturbed_log_ratios: Vec<&'a [f64]>,
 }
 
 impl Told<'_> {
@@ -135,16 +139,17 @@ impl Told<'_> {
         let (mut rounds, mut counting, mut left_out) = (0, 0, 0);
         for Judged { cell, .. } in self.judged {
             rounds += cell.rounds();
-            *if cell.counts_disturbed() { &mut counting } else { &mut left_out } +=
-                cell.disturbed();
+            *if cell.uses_disturbed() { &mut counting } else { &mut left_out } += cell.disturbed();
         }
         let lives = self.judged.iter().map(|one| one.cell.lives.len()).max().unwrap_or(0);
+        let used = self.judged.iter().map(|one| one.cell.lives_used()).min().unwrap_or(0);
+        let lives = if used < lives { format!("{used} of {lives}") } else { lives.to_string() };
         let cells = self.judged.len();
         let disturbed = match (counting, left_out) {
             (0, left_out) => format!("; {left_out} more were disturbed and do not count"),
             (counting, 0) => format!(", {counting} of them disturbed, as most were"),
             (counting, left_out) => {
-                format!(", {counting} of them disturbed; {left_out} more do not count")
+                format!(", {counting} of them disturbed; {left_out} left out")
             }
         };
         format!("{cells} cells, {lives} lives, {rounds} rounds{disturbed}")
@@ -183,7 +188,7 @@ impl Told<'_> {
     }
 }
 
-fn cell_json(one: &Judged) -> CellJson {
+fn cell_json(one: &Judged) -> CellJson<'_> {
     CellJson {
         cell: one.cell.name(),
         ratio: one.ratio.map(|ratio| ratio.value),
@@ -195,9 +200,11 @@ fn cell_json(one: &Judged) -> CellJson {
         ended: one.ended,
         rounds: one.cell.rounds(),
         disturbed: one.cell.disturbed(),
-        disturbed_count: one.cell.counts_disturbed(),
+        disturbed_used: one.cell.uses_disturbed(),
+        lives_used: one.cell.lives_used(),
         failure: one.failure(),
-        log_ratios: one.cell.counting(),
+        log_ratios: one.cell.lives.iter().map(|life| life.clean.as_slice()).collect(),
+        disturbed_log_ratios: one.cell.lives.iter().map(|life| life.disturbed.as_slice()).collect(),
     }
 }
 
@@ -236,7 +243,7 @@ mod tests {
     use harness::{Configuration, Job, Workload};
 
     use super::{
-        super::{Cell, Life},
+        super::{Cell, Rounds},
         *,
     };
 
@@ -269,7 +276,7 @@ mod tests {
     fn disturbed_rounds_that_count_are_told_apart_from_those_that_do_not() {
         let counts = |cells: &[(usize, usize)]| {
             let cell = |&(clean, disturbed): &(usize, usize)| {
-                let life = Life { clean: vec![0.1; clean], disturbed: vec![0.2; disturbed] };
+                let life = Rounds { clean: vec![0.1; clean], disturbed: vec![0.2; disturbed] };
                 let judged = judged(Ended::Time);
                 Judged { cell: Cell { lives: vec![life], ..judged.cell }, ..judged }
             };
@@ -285,10 +292,7 @@ mod tests {
         let most = counts(&[(699, 700), (0, 20)]);
         assert_eq!(most, "2 cells, 1 lives, 1419 rounds, 720 of them disturbed, as most were");
         let both = counts(&[(1_000, 2_000), (2_000, 1_000)]);
-        assert_eq!(
-            both,
-            "2 cells, 1 lives, 5000 rounds, 2000 of them disturbed; 1000 more do not count"
-        );
+        assert_eq!(both, "2 cells, 1 lives, 5000 rounds, 2000 of them disturbed; 1000 left out");
     }
 
     #[test]

@@ -263,9 +263,7 @@ impl BlockRun<'_, '_, '_> {
         )?;
         self.note(losses);
         let mut life = Life { number, incarnation, begun, cast, since: begun };
-        let end = self.rounds(&mut life, plan);
-        self.bench.observer.rounds_end();
-        let end = match end {
+        let end = match self.rounds(&mut life, plan) {
             Ok(end) => end,
             Err(stop) => {
                 let records = life.cast.abandon().into_iter().map(Record::Incarnation);
@@ -277,7 +275,9 @@ impl BlockRun<'_, '_, '_> {
             }
         };
         let ending = Instant::now();
-        let (records, losses) = life.cast.retire()?;
+        let trees = life.cast.trees();
+        let retired = self.bench.observer.rounds_end(&trees, || life.cast.retire());
+        let (records, losses) = retired?;
         self.note(losses);
         let records: Vec<Record> = records.into_iter().map(Record::Incarnation).collect();
         self.bench.journal.append(&records)?;
@@ -302,6 +302,7 @@ impl BlockRun<'_, '_, '_> {
             self.round(life)?;
             let round = round_begun.elapsed();
             self.standing.costs.rounds += round;
+            self.standing.costs.taken += 1;
             self.standing.costs.clean_rounds += self.standing.history.clean_rounds() - clean_before;
             if taken == 1 && life.number == 0 {
                 plan.least = self.slice.incarnations(self.lives_due, set_up, round);
@@ -318,8 +319,7 @@ impl BlockRun<'_, '_, '_> {
 
     /// Samples everybody once, in the balanced order, and writes it down.
     fn round(&mut self, life: &mut Life) -> Result<(), Stop> {
-        // A contaminated round is repeated: the order counts those that count.
-        let order = self.standing.order.round(self.standing.history.clean_rounds());
+        let order = self.standing.order.round(self.standing.history.next_round);
         let mut samples = self.lost_samples();
         for index in order {
             if let Some(outcome) = life.cast.sample(index)? {

@@ -21,6 +21,8 @@ pub(super) struct Costs {
     pub(super) lives: u32,
     /// Of all rounds, those included that do not count.
     pub(super) rounds: Duration,
+    /// All rounds.
+    pub(super) taken: u32,
     /// Rounds that count.
     pub(super) clean_rounds: u32,
 }
@@ -46,9 +48,10 @@ impl Costs {
         mean(self.set_up, self.lives)
     }
 
-    /// Seconds a round that counts.
+    /// Seconds a round that counts. As if half did where fewer do: a machine that is
+    /// disturbed now may not be later, and no life would seem worth starting.
     fn per_round(&self) -> f64 {
-        mean(self.rounds, self.clean_rounds)
+        mean(self.rounds, self.clean_rounds.max(self.taken / 2))
     }
 }
 
@@ -161,6 +164,7 @@ mod tests {
         set_up: Duration::from_millis(1_500),
         lives: 3,
         rounds: Duration::from_millis(2_400),
+        taken: 24,
         clean_rounds: 24,
     };
 
@@ -198,9 +202,15 @@ mod tests {
     #[test]
     fn rounds_that_do_not_count_make_those_dearer_that_do() {
         let shares = VarianceShares { between: 1.0, within: 16.0 };
-        let disturbed = Costs { clean_rounds: 6, ..COSTS };
+        let disturbed = Costs { clean_rounds: 12, ..COSTS };
         let [quiet, disturbed] = [COSTS, disturbed].map(|c| lives_left(left(60_000), c, shares, 1));
         assert!(disturbed < quiet, "{disturbed}, {quiet}");
+    }
+
+    #[test]
+    fn a_life_stays_worth_starting_where_nothing_counts() {
+        let [half, none] = [12, 0].map(|clean_rounds| Costs { clean_rounds, ..COSTS }.least_life());
+        assert_eq!(half, none);
     }
 
     /// Groups of rounds of so many lives, uniform luck and noise of these widths.

@@ -41,7 +41,8 @@ pub(crate) struct Tree(Vec<Leaf>);
 #[derive(Clone, Copy, Debug)]
 struct Leaf {
     pid: i32,
-    /// Processor time of its children that have ended, when the census was taken.
+    /// About the processor time of its children that have ended, when the census was
+    /// taken.
     children_ns: u64,
 }
 
@@ -57,7 +58,7 @@ impl Census {
     pub(crate) fn tree(&self, runners: impl IntoIterator<Item = u32>) -> Tree {
         let roots: HashSet<i32> = runners.into_iter().map(u32::cast_signed).collect();
         let members = self.by_id.values().filter(|stat| self.belongs(stat, &roots));
-        let leaf = |stat: &Stat| Leaf { pid: stat.pid, children_ns: children_ns(stat) };
+        let leaf = |stat: &Stat| Leaf { pid: stat.pid, children_ns: likely_children_ns(stat) };
         Tree(members.map(leaf).collect())
     }
 
@@ -88,7 +89,8 @@ impl Census {
 }
 
 impl Tree {
-    /// Processor time so far, of ended children too, in nanoseconds.
+    /// Processor time so far, of ended children too as far as it can be told
+    /// ([`likely_children_ns`]), in nanoseconds.
     pub(super) fn cpu_ns(&self) -> u64 {
         self.0.iter().map(|leaf| cpu_clock_ns(leaf.pid) + leaf.children_ns).sum()
     }
@@ -132,7 +134,7 @@ pub(super) fn difference(before: &Resources, after: &Resources) -> Resources {
 /// in nanoseconds.
 pub(super) fn ended_children_ns() -> u64 {
     let stat = Process::myself().and_then(|process| process.stat());
-    stat.map_or(0, |stat| children_ns(&stat))
+    stat.map_or(0, |stat| likely_children_ns(&stat))
 }
 
 fn add(used: &mut Resources, process: &Process) {
@@ -158,14 +160,18 @@ fn cpu_clock_ns(pid: i32) -> u64 {
     })
 }
 
-/// Both of the kernel's counts are rounded down to whole ticks. Where there have been
-/// children half a tick is added to each, for a runner that starts and ends workers all the
-/// time would seem to use less than it does, by more ticks the more such runners there are.
 fn children_ns(stat: &Stat) -> u64 {
-    let whole = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0) * ns_per_tick();
+    u64::try_from(stat.cutime + stat.cstime).unwrap_or(0) * ns_per_tick()
+}
+
+/// Both of the kernel's counts are rounded down to whole ticks. Where there have been
+/// children half a tick is added to each: many runners that start and end workers all the
+/// time would seem to use much less than they do. It is too much, by at most a tick, where
+/// those have used next to nothing.
+fn likely_children_ns(stat: &Stat) -> u64 {
     // Nobody lives without a page fault.
     let had_children = stat.cminflt > 0;
-    whole + if had_children { ns_per_tick() } else { 0 }
+    children_ns(stat) + if had_children { ns_per_tick() } else { 0 }
 }
 
 fn ns_per_tick() -> u64 {
@@ -195,11 +201,14 @@ mod tests {
     fn half_a_tick_of_each_count_is_taken_for_what_was_rounded_off() {
         let mut stat = Process::myself().and_then(|process| process.stat()).expect("stat");
         (stat.cutime, stat.cstime, stat.cminflt) = (0, 0, 0);
-        assert_eq!(children_ns(&stat), 0);
+        assert_eq!(likely_children_ns(&stat), 0);
         stat.cminflt = 1;
-        assert_eq!(children_ns(&stat), ns_per_tick());
+        assert_eq!(likely_children_ns(&stat), ns_per_tick());
         (stat.cutime, stat.cstime) = (2, 3);
-        assert_eq!(children_ns(&stat), 6 * ns_per_tick());
+        assert_eq!(
+            (likely_children_ns(&stat), children_ns(&stat)),
+            (6 * ns_per_tick(), 5 * ns_per_tick())
+        );
     }
 
     #[test]

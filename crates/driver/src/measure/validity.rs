@@ -1,4 +1,4 @@
-//! What else the machine did during a round, and whether the round counts.
+//! What else the machine did about the time of a round, and whether the round counts.
 
 use std::{
     collections::VecDeque,
@@ -36,7 +36,9 @@ const LEAST_PAUSE: u32 = 30;
 /// are shorter than it takes to tell anything.
 pub(crate) struct Observer {
     limits: ValidityLimits,
-    pressure: Pressure,
+    counters: Counters,
+    /// Processor time of the sweep's processes that nobody has inherited.
+    orphaned_ns: u64,
     cores: CpuSet,
     looks: VecDeque<Look>,
     /// What the last one took of the processor.
@@ -58,7 +60,7 @@ impl Span {
         // nobody else's fault.
         let mut observer =
             Observer::begin(ValidityLimits { max_pressure: f64::INFINITY, ..limits });
-        observer.watch_pressure(true);
+        observer.watch(true, true);
         let begin = observer.look(&Tree::default());
         Self { observer, begin }
     }
@@ -83,7 +85,7 @@ pub(crate) struct Change {
     pub(crate) steal: f64,
     /// Of the usable cores' time: what other processes used.
     pub(crate) others: f64,
-    /// Of the time: while some task waited for a core that nobody here kept busy.
+    /// Of the time in which that was watched: while some task waited for a core.
     pub(crate) waited: f64,
     /// Pages swapped in.
     pub(crate) swapped_in: u64,
@@ -104,11 +106,20 @@ impl Change {
         Some(Self {
             steal: share(to.cores.steal.saturating_sub(from.cores.steal) as f64),
             others: share(busy - own),
-            waited: to.pressure.saturating_sub(from.pressure) as f64 / elapsed.as_micros() as f64,
-            swapped_in: to.swapped_in.saturating_sub(from.swapped_in),
-            throttled: to.throttled.saturating_sub(from.throttled),
+            waited: waited(from.counted, to.counted),
+            swapped_in: to.counted.swapped_in.saturating_sub(from.counted.swapped_in),
+            throttled: to.counted.throttled.saturating_sub(from.counted.throttled),
         })
     }
+}
+
+/// Zero if that was watched for too short a time to tell.
+fn waited(from: Counts, to: Counts) -> f64 {
+    let watched = to.pressure_watched.saturating_sub(from.pressure_watched);
+    if u128::from(watched) < (WINDOW / 2).as_micros() {
+        return 0.0;
+    }
+    to.pressure.saturating_sub(from.pressure) as f64 / watched as f64
 }
 
 /// Running totals at one moment.
@@ -117,25 +128,40 @@ struct Look {
     at: Instant,
     cores: CoreTimes,
     own_ns: u64,
-    swapped_in: u64,
-    throttled: u64,
-    /// In microseconds, while it was watched.
-    pressure: u64,
+    counted: Counts,
 }
 
-/// For how long tasks have waited for a core on somebody else's account.
-///
-/// The kernel counts all waiting. While runners are started, and in a block that can
-/// keep all cores busy itself, tasks wait without anybody else's doing.
+/// What the kernel counts for the whole machine, or for this cgroup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    swapped_in: u64,
+    throttled: u64,
+    /// In microseconds.
+    pressure: u64,
+    /// For how long that was watched, in microseconds.
+    pressure_watched: u64,
+}
+
+/// Counters that are watched now and then: while runners are started and ended, that
+/// pages are read and tasks wait is the sweep's own doing.
 #[derive(Clone, Copy, Debug, Default)]
-struct Pressure {
-    /// Until it was last watched, in microseconds.
+struct Counters {
+    swapped_in: Watched,
+    throttled: Watched,
+    pressure: Watched,
+    pressure_watched: Watched,
+}
+
+/// How far a counter has come while it was watched.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watched {
+    /// Until it was last watched.
     before: u64,
-    /// The kernel's count when that began, if it is watched now.
+    /// Where it stood when that began, if it is watched now.
     since: Option<u64>,
 }
 
-impl Pressure {
+impl Watched {
     const fn at(self, count: u64) -> u64 {
         match self.since {
             Some(since) => self.before + count.saturating_sub(since),
@@ -143,8 +169,39 @@ impl Pressure {
         }
     }
 
-    const fn watched(self, count: u64, is_watched: bool) -> Self {
+    const fn from_now_on(self, count: u64, is_watched: bool) -> Self {
         Self { before: self.at(count), since: if is_watched { Some(count) } else { None } }
+    }
+}
+
+impl Counters {
+    const fn at(self, counts: Counts) -> Counts {
+        Counts {
+            swapped_in: self.swapped_in.at(counts.swapped_in),
+            throttled: self.throttled.at(counts.throttled),
+            pressure: self.pressure.at(counts.pressure),
+            pressure_watched: self.pressure_watched.at(counts.pressure_watched),
+        }
+    }
+
+    const fn from_now_on(self, counts: Counts, rounds: bool, pressure: bool) -> Self {
+        Self {
+            swapped_in: self.swapped_in.from_now_on(counts.swapped_in, rounds),
+            throttled: self.throttled.from_now_on(counts.throttled, rounds),
+            pressure: self.pressure.from_now_on(counts.pressure, pressure),
+            pressure_watched: self.pressure_watched.from_now_on(counts.pressure_watched, pressure),
+        }
+    }
+}
+
+impl Counts {
+    fn now() -> Self {
+        Self {
+            swapped_in: counter("/proc/vmstat", "pswpin "),
+            throttled: cgroup::throttling(&Machine).map_or(0, |so_far| so_far.periods),
+            pressure: counter("/proc/pressure/cpu", "some "),
+            pressure_watched: micros_now(),
+        }
     }
 }
 
@@ -161,7 +218,8 @@ impl Observer {
     pub(crate) fn begin(limits: ValidityLimits) -> Self {
         let mut observer = Self {
             limits,
-            pressure: Pressure::default(),
+            counters: Counters::default(),
+            orphaned_ns: 0,
             cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
             looks: VecDeque::new(),
             cost_of_look: Duration::ZERO,
@@ -173,17 +231,25 @@ impl Observer {
 
     /// The rounds of a life of `block` begin, all of its runners being there.
     pub(crate) fn rounds_begin(&mut self, block: &BlockRecord) {
+        // Where the block itself can keep all cores busy tasks wait without anybody
+        // else's doing.
         let cores = block.available_cores;
-        self.watch_pressure(block.configurations.iter().all(|one| one.workers.get() < cores));
+        let leaves_a_core = block.configurations.iter().all(|one| one.workers.get() < cores);
+        self.watch(true, leaves_a_core);
     }
 
-    /// That life has no more rounds.
-    pub(crate) fn rounds_end(&mut self) {
-        self.watch_pressure(false);
+    /// They are over; `end` ends the runners, whose processes are `own` until then.
+    pub(crate) fn rounds_end<T>(&mut self, own: &Tree, end: impl FnOnce() -> T) -> T {
+        self.watch(false, false);
+        let before = own_ns(own);
+        let ended = end();
+        // A fork server that outlives its runner, say: init inherits what it used.
+        self.orphaned_ns += before.saturating_sub(own_ns(&Tree::default()));
+        ended
     }
 
-    fn watch_pressure(&mut self, is_watched: bool) {
-        self.pressure = self.pressure.watched(pressure_count(), is_watched);
+    fn watch(&mut self, rounds: bool, pressure: bool) {
+        self.counters = self.counters.from_now_on(Counts::now(), rounds, pressure);
     }
 
     /// What the machine did about the time of the round that has just ended. `own` names
@@ -195,8 +261,13 @@ impl Observer {
             // Not by the clock on the wall: a machine that stands still for a while
             // during a look is no reason to look away.
             let before = cpu_of_this_thread();
-            let now = self.look(&own());
+            let mut now = self.look(&own());
             self.cost_of_look = cpu_of_this_thread().saturating_sub(before);
+            // Less than before: some of them have died, and init has waited for them.
+            let orphaned_ns =
+                self.looks.back().map_or(0, |last| last.own_ns.saturating_sub(now.own_ns));
+            self.orphaned_ns += orphaned_ns;
+            now.own_ns += orphaned_ns;
             self.looks.push_back(now);
             // The oldest that is kept is the youngest beyond the window.
             while self.looks.len() > 2 && now.at - self.looks[1].at >= WINDOW {
@@ -212,11 +283,8 @@ impl Observer {
             at: Instant::now(),
             cores: fs::read_to_string("/proc/stat")
                 .map_or_else(|_| CoreTimes::default(), |stat| core_times(&stat, &self.cores)),
-            // Whoever has ended has left his time to this process.
-            own_ns: own_cpu().as_nanos() as u64 + resources::ended_children_ns() + own.cpu_ns(),
-            swapped_in: counter("/proc/vmstat", "pswpin "),
-            throttled: cgroup::throttling(&Machine).map_or(0, |so_far| so_far.periods),
-            pressure: self.pressure.at(pressure_count()),
+            own_ns: own_ns(own) + self.orphaned_ns,
+            counted: self.counters.at(Counts::now()),
         }
     }
 
@@ -244,9 +312,14 @@ impl Observer {
     }
 }
 
-/// Time for which some task has waited for a core so far, in microseconds.
-fn pressure_count() -> u64 {
-    counter("/proc/pressure/cpu", "some ")
+/// Processor time of this process, of its children that have ended, and of `own`.
+fn own_ns(own: &Tree) -> u64 {
+    own_cpu().as_nanos() as u64 + resources::ended_children_ns() + own.cpu_ns()
+}
+
+/// Of a clock that nobody sets.
+fn micros_now() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| Duration::from(now).as_micros() as u64)
 }
 
 /// From one look to the next: longer where a look costs more, but never so long that a
@@ -295,6 +368,10 @@ fn counter(path: &str, name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::{num::NonZeroUsize, process::Command};
+
+    use harness::{Configuration, Job, Placement, Workload, record::ExperimentKind};
+
     use super::*;
 
     const LIMITS: ValidityLimits =
@@ -306,9 +383,7 @@ mod tests {
             at: Instant::now(),
             cores: CoreTimes::default(),
             own_ns: 0,
-            swapped_in: 0,
-            throttled: 0,
-            pressure: 0,
+            counted: Counts::default(),
         };
         let to = Look {
             at: from.at + Duration::from_secs(1),
@@ -317,6 +392,84 @@ mod tests {
             ..from
         };
         observer.judge(&from, &to)
+    }
+
+    #[test]
+    fn what_a_child_has_used_that_has_ended_is_the_sweeps_own() {
+        let mut observer = Observer::begin(LIMITS);
+        let before = observer.look(&Tree::default()).own_ns;
+        let busy = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
+        let mut child = Command::new("sh").args(["-c", busy]).spawn().expect("sh");
+        let ended = observer.rounds_end(&Tree::default(), || child.wait());
+        let (_, used_ns) = (ended.expect("ended"), observer.look(&Tree::default()).own_ns - before);
+        assert!(used_ns > 10_000_000, "{used_ns} ns");
+    }
+
+    #[test]
+    fn what_nobody_inherits_stays_the_sweeps_own() {
+        let mut observer = Observer::begin(LIMITS);
+        observer.looks[0].own_ns = 1 << 50;
+        observer.looks[0].at -= WINDOW;
+        observer.after_round(Tree::default);
+        assert!(observer.looks.back().is_some_and(|look| look.own_ns == 1 << 50));
+        assert!(observer.look(&Tree::default()).own_ns >= 1 << 50);
+    }
+
+    #[test]
+    fn a_counter_is_counted_only_while_it_is_watched() {
+        let watched = Watched::default().from_now_on(100, true);
+        assert_eq!(watched.at(130), 30);
+        let paused = watched.from_now_on(130, false);
+        assert_eq!(paused.at(500), 30);
+        assert_eq!(paused.from_now_on(500, true).at(510), 40);
+    }
+
+    #[test]
+    fn waiting_is_a_share_of_the_time_in_which_it_was_watched() {
+        let from = Counts::default();
+        let to = |pressure, pressure_watched| Counts { pressure, pressure_watched, ..from };
+        assert!((waited(from, to(200_000, 250_000)) - 0.8).abs() < 1e-12);
+        assert_eq!(waited(from, to(200_000, 249_999)), 0.0);
+    }
+
+    #[test]
+    fn a_block_that_keeps_all_cores_busy_waits_on_its_own_account() {
+        let mut observer = Observer::begin(LIMITS);
+        let mut block = block(1);
+        observer.rounds_begin(&block);
+        assert!(observer.counters.pressure.since.is_some());
+        block.configurations[0].workers = NonZeroUsize::new(2).expect("two");
+        observer.rounds_begin(&block);
+        assert!(observer.counters.pressure.since.is_none());
+        assert!(observer.counters.throttled.since.is_some());
+        observer.rounds_end(&Tree::default(), || ());
+        assert!(observer.counters.throttled.since.is_none());
+    }
+
+    #[test]
+    fn a_round_is_judged_by_what_was_before_its_life() {
+        let limits = ValidityLimits { max_others: 0.0, ..LIMITS };
+        let mut observer = Observer::begin(limits);
+        // As if all work since the machine was started had been done in a second.
+        observer.looks[0].at -= 2 * WINDOW;
+        observer.looks[0].cores = CoreTimes::default();
+        observer.rounds_begin(&block(1));
+        let verdict = observer.after_round(Tree::default);
+        assert!(!verdict.contaminated.is_empty(), "{verdict:?}");
+    }
+
+    /// Of two cores, with one configuration of so many workers.
+    fn block(workers: usize) -> BlockRecord {
+        let workers = NonZeroUsize::new(workers).expect("workers");
+        BlockRecord {
+            block: "b".to_owned(),
+            experiment: "e".to_owned(),
+            kind: ExperimentKind::SpeedUp,
+            job: Job { workload: Workload::Square, tasks: 1, task_size: 1 },
+            configurations: vec![Configuration { workers, ..Configuration::serial() }],
+            available_cores: 2,
+            placement: Placement::Free,
+        }
     }
 
     #[test]

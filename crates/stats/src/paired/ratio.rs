@@ -1,6 +1,6 @@
 //! The ratio of two contestants' times.
 
-use crate::{Estimate, estimate::telling, grouped};
+use crate::{Estimate, estimate::non_empty, grouped};
 
 /// The ratio in the middle of `groups`, with its interval at `level`.
 ///
@@ -15,9 +15,7 @@ use crate::{Estimate, estimate::telling, grouped};
 ///
 /// The interval is Student's, over the incarnations' middles. Resampling was
 /// tried and fell short: see METHODOLOGY.md, which shows how often each interval
-/// covers the truth. Incarnations weigh the same, but of more than six those with less
-/// than a quarter of the middle one's values are left out as long as six remain: they
-/// would rule the width. One incarnation alone tells nothing about the luck of
+/// covers the truth. One incarnation alone tells nothing about the luck of
 /// others: its interval is a percentile bootstrap of its rounds by `seed`, and
 /// holds for that incarnation only.
 ///
@@ -31,7 +29,7 @@ pub fn log_ratio(groups: &[Vec<f64>], level: f64, seed: u64) -> Option<Estimate>
     if !finite || !is_level {
         return None;
     }
-    let (value, interval) = grouped::centre(&telling(groups), level, seed, middle)?;
+    let (value, interval) = grouped::centre(&non_empty(groups), level, seed, middle)?;
     let (low, high) = interval.unzip();
     Some(Estimate { value, low, high, level }.map_monotonic(f64::exp))
 }
