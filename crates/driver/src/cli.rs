@@ -269,7 +269,7 @@ pub(crate) struct DuelArgs {
     /// The config whose jobs they run: a file, or a shipped name.
     ///
     /// `duel` is used if none is given: four cells of a job of some
-    /// milliseconds.
+    /// milliseconds, workers pinned.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<String>,
 

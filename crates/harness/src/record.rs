@@ -241,7 +241,8 @@ pub struct Failure {
     pub message: String,
 }
 
-/// What else the machine did during a round.
+/// What else the machine did about the time of a round: over at least the half second
+/// before its end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Validity {
     /// Share of the cores' time that the hypervisor gave to others, 0 to 1.

@@ -56,6 +56,11 @@ struct Test<'a> {
 ///
 /// If the arguments or the config are not usable.
 pub(super) fn execute(arguments: &SelftestArgs) -> Result<End, Error> {
+    if arguments.duels == 0 && arguments.slowed == 0 {
+        let help = "ask for at least one duel of equals or with a slow-down";
+        let problem = "`--duels 0 --slowed 0`: nothing is to be measured";
+        return Err(Error::Argument(format!("{problem}\nhelp: {help}")));
+    }
     let mut config = Config::load(&arguments.config)?;
     duel::require_duel(&config, &arguments.config)?;
     config.resolve_workers(environment::available_cores());
@@ -85,11 +90,10 @@ pub(super) fn execute(arguments: &SelftestArgs) -> Result<End, Error> {
 
 impl Test<'_> {
     fn all_series(&self) -> Result<Vec<Series>, Interrupted> {
-        let mut all = vec![self.series(0.0, self.arguments.duels)?];
-        for &slowdown in &self.arguments.slowdowns {
-            all.push(self.series(slowdown, self.arguments.slowed)?);
-        }
-        Ok(all)
+        let SelftestArgs { duels, slowed, slowdowns, .. } = self.arguments;
+        let slowed = slowdowns.iter().map(|&slowdown| (slowdown, *slowed));
+        let series = [(0.0, *duels)].into_iter().chain(slowed).filter(|&(_, duels)| duels > 0);
+        series.map(|(slowdown, duels)| self.series(slowdown, duels)).collect()
     }
 
     fn series(&self, slowdown: f64, duels: u32) -> Result<Series, Interrupted> {
@@ -169,7 +173,7 @@ impl Test<'_> {
         for one in series {
             text += &one.line();
         }
-        if let Some(equals) = series.first() {
+        if let Some(equals) = series.first().filter(|one| one.slowdown <= 0.0) {
             text += &equals.found();
         }
         text

@@ -103,8 +103,8 @@ pub(crate) struct Rounds {
     pub(crate) disturbed: Vec<f64>,
 }
 
-/// A life counts less than others do if less than this share of its rounds is clean: the
-/// few that are left scatter more than twice as much, and all lives weigh the same.
+/// A life does not count if less than this share of its rounds is clean: the middle of
+/// the few scatters more than twice as much as others do, and all lives weigh the same.
 const LEAST_CLEAN: f64 = 0.25;
 
 /// So many lives are not made fewer for that: Student's factor rises steeply.

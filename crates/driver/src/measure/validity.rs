@@ -169,7 +169,7 @@ impl Watched {
         }
     }
 
-    const fn from_now_on(self, count: u64, is_watched: bool) -> Self {
+    const fn watched(self, count: u64, is_watched: bool) -> Self {
         Self { before: self.at(count), since: if is_watched { Some(count) } else { None } }
     }
 }
@@ -184,12 +184,12 @@ impl Counters {
         }
     }
 
-    const fn from_now_on(self, counts: Counts, rounds: bool, pressure: bool) -> Self {
+    const fn watched(self, counts: Counts, rounds: bool, pressure: bool) -> Self {
         Self {
-            swapped_in: self.swapped_in.from_now_on(counts.swapped_in, rounds),
-            throttled: self.throttled.from_now_on(counts.throttled, rounds),
-            pressure: self.pressure.from_now_on(counts.pressure, pressure),
-            pressure_watched: self.pressure_watched.from_now_on(counts.pressure_watched, pressure),
+            swapped_in: self.swapped_in.watched(counts.swapped_in, rounds),
+            throttled: self.throttled.watched(counts.throttled, rounds),
+            pressure: self.pressure.watched(counts.pressure, pressure),
+            pressure_watched: self.pressure_watched.watched(counts.pressure_watched, pressure),
         }
     }
 }
@@ -249,7 +249,7 @@ impl Observer {
     }
 
     fn watch(&mut self, rounds: bool, pressure: bool) {
-        self.counters = self.counters.from_now_on(Counts::now(), rounds, pressure);
+        self.counters = self.counters.watched(Counts::now(), rounds, pressure);
     }
 
     /// What the machine did about the time of the round that has just ended. `own` names
@@ -417,11 +417,11 @@ mod tests {
 
     #[test]
     fn a_counter_is_counted_only_while_it_is_watched() {
-        let watched = Watched::default().from_now_on(100, true);
+        let watched = Watched::default().watched(100, true);
         assert_eq!(watched.at(130), 30);
-        let paused = watched.from_now_on(130, false);
+        let paused = watched.watched(130, false);
         assert_eq!(paused.at(500), 30);
-        assert_eq!(paused.from_now_on(500, true).at(510), 40);
+        assert_eq!(paused.watched(500, true).at(510), 40);
     }
 
     #[test]

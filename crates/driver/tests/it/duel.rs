@@ -184,6 +184,11 @@ fn what_cannot_be_compared_is_refused() {
     }
     assert!(refused(&["--margin", "three"]).contains("a number of percent"));
     assert!(refused(&["--backends", "rajon"]).contains("rayon"));
+    let nothing = refused_by(&["selftest", "--duels", "0"], &["--slowed", "0"]);
+    assert!(
+        nothing.contains("nothing is to be measured") && nothing.contains("help: "),
+        "{nothing}"
+    );
 }
 
 #[test]
