@@ -4,8 +4,8 @@ use harness::record::{
     BlockRecord, Failure, IncarnationRecord, Outcome, Record, RoundRecord, StopReason,
 };
 
-/// Clean rounds that must remain before contaminated ones are left out: with
-/// fewer, a median would rest on one or two rounds.
+/// Clean rounds that must remain before contaminated ones are left out, beside half of
+/// all: with fewer, a median would rest on one or two rounds.
 const FEWEST_CLEAN: usize = 3;
 
 /// What the records tell about one block.
@@ -97,15 +97,17 @@ impl<'a> BlockSamples<'a> {
         self.record.configurations.iter().position(is_serial).filter(|&c| self.failure(c).is_none())
     }
 
-    /// Rounds in which `pick` finds a value: the clean ones, or all of them
-    /// if too few are clean.
+    /// Rounds in which `pick` finds a value: the clean ones, or all of them if too few
+    /// are clean. What is left between disturbances that rule the time is little, of few
+    /// incarnations, and not far from the next disturbance.
     pub(crate) fn usable<T>(&self, pick: impl Fn(&Round<'a>) -> Option<T>) -> Vec<(u32, bool, T)> {
         let mut picked: Vec<(u32, bool, T)> = self
             .rounds
             .iter()
             .filter_map(|round| Some((round.incarnation, round.contaminated, pick(round)?)))
             .collect();
-        if picked.iter().filter(|(_, contaminated, _)| !contaminated).count() >= FEWEST_CLEAN {
+        let clean = picked.iter().filter(|(_, contaminated, _)| !contaminated).count();
+        if clean >= FEWEST_CLEAN.max(picked.len().div_ceil(2)) {
             picked.retain(|(_, contaminated, _)| !contaminated);
         }
         picked

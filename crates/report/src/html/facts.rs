@@ -95,7 +95,7 @@ pub(super) fn method() -> Markup {
                  the processes, since rounds of one life share its luck; with one life they \
                  speak for that one only. Fewer than six values give no interval and say \
                  \u{201c}too few\u{201d}. Rounds during which the machine was busy with something \
-                 else are contaminated; they are left out as long as three clean ones remain."
+                 else are contaminated; they are left out as long as half of all and three are clean."
             }
             p {
                 "Efficiency is speed-up ÷ workers. Granularity is the mean task time, time × workers \

@@ -31,7 +31,7 @@ fn speed_ups_are_those_of_the_cost_model() {
 #[test]
 fn contaminated_rounds_are_left_out_while_enough_clean_ones_remain() {
     let mut sweep = Synthetic::new(2);
-    sweep.contaminated = 0.4;
+    sweep.contaminated = 0.25;
     sweep.speed_up();
     let report = analyse(&sweep.finish());
     for block in &report.experiments[0].blocks {

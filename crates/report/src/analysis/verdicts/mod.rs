@@ -231,7 +231,7 @@ fn contamination(experiment: &Experiment) -> Option<String> {
         return None;
     }
     let treated = if blocks.iter().any(used) {
-        "some are used all the same, marked !, where fewer than three clean ones remain"
+        "some are used all the same, marked !, where fewer than half, or fewer than three, are clean"
     } else {
         "they are left out"
     };
